@@ -1,0 +1,171 @@
+"""Writing that a crash cannot half finish, and reading that a flipped bit cannot fool.
+
+A folder is committed as: write to a temporary sibling → fsync each file → manifest with SHA-256 → rename → fsync the
+parent.  A folder without a valid manifest does not exist for readers.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from telos.foundation.errors import TelosError
+from telos.foundation.units import format_bytes
+
+MANIFEST = "manifest.json"
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Replace a file atomically: a reader sees the old content or the new, never a part."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_json(path: Path, data: Any) -> None:
+    write_file(path, orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    return orjson.loads(Path(path).read_bytes())
+
+
+@contextlib.contextmanager
+def commit_folder(path: Path, **facts: Any) -> Iterator[Path]:
+    """Yield a temporary folder that becomes ``path`` when the block ends without an error.
+
+    ``facts`` go into the manifest beside the files' sizes and hashes.  An existing ``path`` is replaced; were the
+    process killed between the two renames, the old one lies beside it as ``.NAME.old``.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.tmp-"))
+    os.chmod(temporary, 0o755)
+    try:
+        yield temporary
+        seal(temporary, **facts)
+        if path.exists():
+            old = path.parent / f".{path.name}.old"
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(path, old)
+            os.rename(temporary, path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.rename(temporary, path)
+        fsync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def seal(folder: Path, **facts: Any) -> None:
+    """Fsync every file of a folder and write its manifest."""
+    listed = {}
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with open(file, "rb") as handle:
+            os.fsync(handle.fileno())
+        listed[str(file.relative_to(folder))] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
+    write_json(folder / MANIFEST, {"files": listed, **facts})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a committed folder; `TelosError` where there is none or it cannot be read."""
+    try:
+        manifest = read_json(folder / MANIFEST)
+        assert isinstance(manifest["files"], dict)
+        return manifest
+    except FileNotFoundError:
+        raise TelosError(
+            f"{folder} must have a {MANIFEST}", "none: it was never finished", "remove the folder and run again"
+        ) from None
+    except (orjson.JSONDecodeError, AssertionError, KeyError, TypeError, UnicodeDecodeError):
+        raise TelosError(f"{folder / MANIFEST} must be readable", "damaged content", "remove the folder and run again") from None
+
+
+def verify_folder(folder: Path) -> dict[str, Any]:
+    """Check every file of a committed folder against its manifest, which is returned.
+
+    Raises `TelosError` that names the first missing, extra, truncated or altered file.
+    """
+    manifest = read_manifest(folder)
+    listed = manifest["files"]
+    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
+    for name in sorted(set(listed) | present):
+        file = folder / name
+        if name not in present:
+            problem = "it is missing"
+        elif name not in listed:
+            problem = "it is not in the manifest"
+        elif file.stat().st_size != listed[name]["bytes"]:
+            problem = f"it has {file.stat().st_size} bytes, the manifest says {listed[name]['bytes']}"
+        elif sha256(file) != listed[name]["sha256"]:
+            problem = "its SHA-256 differs from the manifest's (a bit flipped, or it was edited)"
+        else:
+            continue
+        raise TelosError(f"{file} must be as it was written", problem, "use an older copy, or remove the folder and run again")
+    return manifest
+
+
+def require_free(folder: Path, needed_bytes: int, what: str) -> None:
+    """Refuse before starting where the disk lacks the room; names bytes needed and free."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed_bytes:
+        raise TelosError(
+            f"{what} needs {format_bytes(needed_bytes)} ({needed_bytes} bytes) of free disk at {place}",
+            f"{format_bytes(free)} ({free} bytes) free",
+            "free some room or choose another --out",
+        )
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; a second process gets an error, a dead one's lock is gone with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            raise TelosError(f"{folder} must be used by one process at a time", f"process {holder} is using it",
+                             "wait for it, stop it, or choose another --out") from None  # fmt: skip
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,70 @@
+"""Progress of long work on standard error: a bar with rate and time left, or plain lines where there is no terminal."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from telos.foundation.units import format_count, format_seconds
+
+Advance = Callable[..., None]
+"""``advance(by=1.0, note="")``: count that much more, and say something in a few words."""
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def progress(what: str, total: float | None, unit: str) -> Iterator[Advance]:
+    """Show one piece of long work; yields the function that advances it.
+
+    ``total`` in ``unit`` (None where it is not known).  A terminal gets a bar; anything else one line at the start of
+    the work and one every ten seconds, so that logs stay short.
+    """
+    if sys.stderr.isatty():
+        yield from _bar(what, total, unit)
+    else:
+        yield from _lines(what, total, unit)
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error (standard output belongs to results)."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<22}"), BarColumn(bar_width=28), TextColumn("{task.percentage:>4.0f}%"),
+               TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True), TextColumn("{task.fields[note]}"))  # fmt: skip
+    began = time.perf_counter()
+    with Progress(*columns, console=Console(stderr=True), transient=False, refresh_per_second=4) as bar:
+        task = bar.add_task(what, total=total, rate="", note="")
+        done = 0.0
+
+        def advance(by: float = 1.0, note: str = "") -> None:
+            nonlocal done
+            done += by
+            rate = done / max(1e-9, time.perf_counter() - began)
+            bar.update(task, completed=done, rate=f"{format_count(rate)} {unit}/s", note=note)
+
+        yield advance
+
+
+def _lines(what: str, total: float | None, unit: str) -> Iterator[Advance]:
+    began = last = time.perf_counter()
+    done = 0.0
+
+    def advance(by: float = 1.0, note: str = "") -> None:
+        nonlocal done, last
+        done += by
+        now = time.perf_counter()
+        if now - last >= PLAIN_EVERY_SECONDS:
+            last = now
+            rate = done / (now - began)
+            share = f" {100 * done / total:.0f}%" if total else ""
+            left = f", {format_seconds((total - done) / rate)} left" if total and rate and done <= total else ""
+            say(f"{what}:{share} {format_count(rate)} {unit}/s{left} {note}".rstrip())
+
+    yield advance
+    say(f"{what}: done in {format_seconds(time.perf_counter() - began)}")

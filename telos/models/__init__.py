@@ -1,0 +1,114 @@
+"""The family of models.
+
+A model never computes a training loss and never builds an optimizer.  Two ways of learning, one scale: a `Network`
+(learns by gradient) and a `Counting` model (learns by counting) both give nats per token of a token stream.
+
+Shape letters: B batch, T time, D width, H heads, K head size, V vocabulary.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from telos.foundation.spec import Spec
+from telos.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+Pattern = Literal["causal", "bidirectional", "prefix", "encoder_decoder"]
+Role = Literal["embedding", "matrix", "vector", "head"]
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What a network reads.
+
+    ``tokens_BT``: int64.  ``segments_BT``: int32, a token sees only tokens of its own segment; None where a row is one
+    segment.  ``pattern``: who sees whom within a segment; ``prefix_B``: lengths of the part that all may see (pattern
+    "prefix").  ``source_BS``: the source tokens of an encoder-decoder.
+    """
+
+    tokens_BT: "Tensor"
+    segments_BT: "Tensor | None" = None
+    pattern: Pattern = "causal"
+    prefix_B: "Tensor | None" = None
+    source_BS: "Tensor | None" = None
+
+
+@dataclass(slots=True)
+class Hidden:
+    """``values_BTD``: what the head reads.  ``state``: to go on from here, if one was given.  ``penalties``: terms that
+    the loop adds to the loss (expert balancing), name → scalar."""
+
+    values_BTD: "Tensor"
+    state: Any = None
+    penalties: "dict[str, Tensor]" = field(default_factory=dict)
+
+
+class Model(Spec, family="telos.models", default="transformer"):
+    """Settings of a model; `build` gives a `Network` or a `Counting` model."""
+
+    learns_by: ClassVar[Literal["gradient", "counting"]] = "gradient"
+    has_likelihood: ClassVar[bool] = True
+    patterns: ClassVar[frozenset[Pattern]] = frozenset({"causal"})
+
+    def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
+        """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""
+        raise NotImplementedError
+
+
+class Network(ABC):
+    """What a gradient-trained model answers; implementations are also `torch.nn.Module`."""
+
+    spec: Model
+    vocabulary: Vocabulary
+    context_length: int
+    """Longest row that it was built for."""
+
+    @abstractmethod
+    def hidden(self, inputs: Inputs, state: Any = None) -> Hidden:
+        """From tokens to the last layer's values; with a ``state`` (from `new_state`) the inputs continue it."""
+
+    @abstractmethod
+    def nll(self, hidden: Hidden, targets_BT: "Tensor") -> "Tensor":
+        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; full logits never held."""
+
+    @abstractmethod
+    def over_logits(self, hidden: Hidden, function: "Callable[[Tensor], Tensor]") -> "Tensor":
+        """``function`` (row-wise: (n, V) fp32 logits → (n, …)) over the logits, chunk by chunk, results joined to
+        (B, T, …)."""
+
+    @abstractmethod
+    def new_state(self, rows: int, capacity: int) -> Any:
+        """An empty state for ``rows`` sequences of up to ``capacity`` tokens: a key-value cache, recurrent lanes …"""
+
+    @abstractmethod
+    def roles(self) -> dict[str, Role]:
+        """Parameter name → what it is; every trainable parameter is named (a tied weight once)."""
+
+    @abstractmethod
+    def flops_per_token(self, context: int) -> float:
+        """Floating-point operations of a forward pass per token at this context; training costs three times that."""
+
+
+class Counting(ABC):
+    """What a model that counts answers.  A stream is documents one after another, each ended by ``end_of_text``; the
+    token before the stream is taken to be ``end_of_text``; no context reaches across a document's end."""
+
+    spec: Model
+    vocabulary: Vocabulary
+
+    @abstractmethod
+    def fit(self, tokens: "np.ndarray") -> None:
+        """Count a stream (anew: earlier counts are forgotten)."""
+
+    @abstractmethod
+    def nll(self, tokens: "np.ndarray") -> "np.ndarray":
+        """Nats of each token of a stream given its document so far, float32, same length."""
+
+    @abstractmethod
+    def log_probabilities(self, context: "np.ndarray") -> "np.ndarray":
+        """Natural log-probabilities of every next token after ``context``, float64 (V,); sums to 1."""

@@ -1,0 +1,107 @@
+"""The family of training objectives: the seam between text and trainer.
+
+An objective turns rows of tokens into examples and computes its loss from a model; the trainer knows neither.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from telos.foundation.errors import TelosError
+from telos.foundation.spec import Spec
+from telos.models import Model, Pattern
+from telos.tokens.batches import Row
+from telos.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+
+Example = dict[str, np.ndarray]
+"""Column name → array whose first axis is time (or empty for one value a row).  Columns that every objective fills:
+``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Columns of a micro-batch as tensors of shape (B, T): those of its examples, padded with 0 to one length."""
+
+    columns: "dict[str, torch.Tensor]"
+
+    def __getitem__(self, name: str) -> "torch.Tensor":
+        return self.columns[name]
+
+    @property
+    def rows(self) -> int:
+        return next(iter(self.columns.values())).shape[0]
+
+
+@dataclass(slots=True)
+class Loss:
+    """``terms``: name → (sum over the micro-batch, coefficient).  The loop adds coefficient × sum ÷ (that term's weight
+    over all micro-batches and processes); nothing else divides.  ``metrics``: name → number, for the record."""
+
+    terms: "dict[str, tuple[torch.Tensor, float]]"
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Objective(Spec, family="telos.objectives", default="causal"):
+    """Settings of an objective and, since most have no state, its behaviour."""
+
+    needs: ClassVar[Pattern] = "causal"
+    rows_together: ClassVar[int] = 1
+    """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+
+    def special_tokens(self) -> tuple[str, ...]:
+        """Names of tokens to append to the vocabulary."""
+        return ()
+
+    def check(self, model: Model) -> None:
+        """Refuse a model that cannot express this objective, by naming the need."""
+        if model.learns_by != "gradient":
+            raise TelosError(f"objective '{self.kind()}' needs a model that learns by gradient",
+                             f"'{model.kind()}' learns by counting", "choose another model (telos list models)")  # fmt: skip
+        if self.needs not in model.patterns:
+            raise TelosError(f"objective '{self.kind()}' needs a model with {self.needs} attention",
+                             f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
+                             "choose another model or objective")  # fmt: skip
+
+    def build(self, model: Any, vocabulary: Vocabulary) -> "torch.nn.Module | None":
+        """What the objective owns: trainable parts (heads, a generator) and frozen companions; None for most."""
+        return None
+
+    def raw_length(self, context_length: int) -> int:
+        """How many tokens to draw for a row so that the built example fits ``context_length``."""
+        return context_length
+
+    def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
+        """One row's example, NumPy, in the loader; ``rng`` is keyed by (seed, step, row)."""
+        raise NotImplementedError
+
+    def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Once a step, without gradient: rollouts, rewards, teacher scores.  Nothing by default."""
+        return batch
+
+    def weights(self, batch: Batch) -> Mapping[str, float]:
+        """Each term's weight in this micro-batch, before the first forward pass."""
+        raise NotImplementedError
+
+    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        """Sums and coefficients of the terms; see `Loss`."""
+        raise NotImplementedError
+
+
+def collate(examples: list[Example], device: str = "cpu") -> Batch:
+    """Examples as one batch: each column padded with 0 to the longest."""
+    import torch
+
+    columns = {}
+    for name in examples[0]:
+        arrays = [e[name] for e in examples]
+        longest = max(a.shape[0] for a in arrays)
+        joined = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        for i, a in enumerate(arrays):
+            joined[i, : a.shape[0]] = a
+        columns[name] = torch.from_numpy(joined).to(device, non_blocking=True)
+    return Batch(columns)

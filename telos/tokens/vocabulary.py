@@ -1,0 +1,32 @@
+"""What a model and an objective need to know of a tokenizer."""
+
+from dataclasses import dataclass, field, replace
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Token ids: ordinary tokens 0 … ``size_ordinary``-1, then the end of text, then what objectives append.
+
+    ``end_of_text`` ends every document in a token stream, and so stands before the first token of the next: it is the
+    only begin-of-text there is.  ``specials``: name → id, in the order appended; ordinary ids never move.
+    ``tokenizer_hash``: of the tokenizer that these ids belong to.
+    """
+
+    size_ordinary: int
+    tokenizer_hash: str
+    specials: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return self.size_ordinary + len(self.specials)
+
+    @property
+    def end_of_text(self) -> int:
+        return self.specials[END_OF_TEXT]
+
+    def with_specials(self, names: tuple[str, ...]) -> "Vocabulary":
+        """The vocabulary with more special tokens after the ones it has; a name it has already keeps its id."""
+        new = [name for name in names if name not in self.specials]
+        return replace(self, specials=self.specials | {name: self.size + i for i, name in enumerate(new)})
