@@ -1,0 +1,215 @@
+"""Text from a model: batched or streamed, the same tokens either way.
+
+A row's draws are keyed by its prompt, not by its place in the batch, and a row sees no other, so that a prompt's
+continuation is the same alone, in any batch, and streamed (up to rounding of the model's own products).
+Tests: tests/generate/test_engine.py; greedy text against transformers in tests/models/test_hugging_face.py.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from telos.foundation.errors import TelosError
+from telos.foundation.progress import progress
+from telos.foundation.random import key
+from telos.generate.detokenize import Detokenizer
+from telos.generate.lanes import CountingLanes, Lanes, NetworkLanes
+from telos.generate.sampling import Sampling
+from telos.models import Counting, Network
+from telos.tokens.tokenizers import TrainedTokenizer
+
+Prompt = str | Sequence[int]
+FinishReason = Literal["end_of_text", "stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One continuation.  ``text``: the new text, without prompt, end of text or stop string.  ``tokens``: the new ids,
+    without the end of text.  ``log_probabilities``: of each of ``tokens`` under the model itself, in nats, before any
+    change by `Sampling`.  ``finish_reason``: the model ended the text, a stop string came, or ``max_tokens`` or the
+    model's context was used up ("length")."""
+
+    text: str
+    tokens: tuple[int, ...]
+    finish_reason: FinishReason
+    log_probabilities: tuple[float, ...]
+
+
+class _Row:
+    """One sequence while it grows."""
+
+    def __init__(self, prompt: list[int], sequence: tuple[int, ...], limit: int, text: Detokenizer):
+        self.prompt, self.sequence, self.limit, self.text = prompt, sequence, limit, text
+        self.pieces: list[str] = []
+        self.tokens: list[int] = []
+        self.log_probabilities: list[float] = []
+        self.finish_reason: FinishReason | None = None
+
+    def take(self, token: int, log_probability: float, end_of_text: int) -> None:
+        """Append a token, or finish."""
+        if token == end_of_text:
+            self.finish_reason = "end_of_text"
+        else:
+            self.tokens.append(token)
+            self.log_probabilities.append(log_probability)
+            self.pieces.append(self.text.add(token))
+            if self.text.stopped:
+                self.finish_reason = "stop"
+            elif len(self.tokens) == self.limit:
+                self.finish_reason = "length"
+        if self.finish_reason is not None:
+            self.pieces.append(self.text.finish())
+            if self.text.stopped:  # the last bytes were no character, and a stop string asked for U+FFFD
+                self.finish_reason = "stop"
+
+    def result(self) -> Generation:
+        assert self.finish_reason is not None
+        return Generation("".join(self.pieces), tuple(self.tokens), self.finish_reason, tuple(self.log_probabilities))
+
+
+class Engine:
+    """Generates with a network or a counting model and its tokenizer."""
+
+    def __init__(self, model: Network | Counting, tokenizer: TrainedTokenizer):
+        if model.vocabulary.tokenizer_hash != tokenizer.vocabulary.tokenizer_hash:
+            raise TelosError("a model must be used with the tokenizer that it was trained with",
+                             f"tokenizer {tokenizer.vocabulary.tokenizer_hash}, the model's is {model.vocabulary.tokenizer_hash}",
+                             "load both from one model folder")  # fmt: skip
+        self.model, self.tokenizer = model, tokenizer
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling | None = None, *, begin: bool = True, rows_at_once: int = 16
+    ) -> list[Generation]:
+        """Continue each prompt (text, or token ids); one result per prompt, in their order.
+
+        ``begin``: put the end of text, which stands before every document, in front of the prompt.  ``rows_at_once``:
+        how many sequences share a forward pass; results do not depend on it.  A prompt that is given n times has n
+        different continuations (greedy: equal ones).  Memory: one state of ``rows_at_once`` rows.
+
+        Raises `TelosError` where a prompt is longer than the model's context, is empty with ``begin=False``, or holds
+        an id outside the vocabulary.
+        """
+        sampling = sampling or Sampling()
+        rows = self._rows(prompts, sampling, begin)
+        batches = [rows[at : at + rows_at_once] for at in range(0, len(rows), rows_at_once)]
+        shown = progress("generate", len(rows), "texts") if len(batches) > 1 else contextlib.nullcontext(lambda by: None)
+        with shown as advance:
+            for batch in batches:
+                for _ in self._grow(batch, sampling):
+                    pass
+                advance(len(batch))
+        return [row.result() for row in rows]
+
+    def stream(self, prompt: Prompt, sampling: Sampling | None = None, *, begin: bool = True) -> Iterator[str]:
+        """The same text as `generate`, in pieces as they become certain: whole characters, never part of a stop string.
+
+        The prompt is checked at the call, not at the first piece.
+        """
+        sampling = sampling or Sampling()
+        rows = self._rows([prompt], sampling, begin)
+        return self._pieces(rows, sampling)
+
+    def _pieces(self, rows: list[_Row], sampling: Sampling) -> Iterator[str]:
+        shown = 0
+        for _ in self._grow(rows, sampling):
+            piece = "".join(rows[0].pieces[shown:])
+            shown = len(rows[0].pieces)
+            if piece:
+                yield piece
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def _grow(self, rows: list[_Row], sampling: Sampling) -> Iterator[None]:
+        """One token more for every unfinished row at each step, until all are finished."""
+        lanes: Lanes | None = None
+        position, seen = 0, torch.empty(0)
+        chosen: list[int] = []
+        while rows:
+            with self._still():
+                if lanes is None:
+                    lanes = self._lanes(rows)
+                    seen = torch.stack([_mask(row.prompt, lanes.logits_BV.shape[1]) for row in rows])
+                else:
+                    lanes.grow(chosen)
+                logits = lanes.logits_BV
+                chosen = sampling.choose(logits, seen, [row.sequence for row in rows], position)
+                at = torch.tensor(chosen)[:, None]
+                nats = (logits.double().gather(1, at)[:, 0] - logits.double().logsumexp(-1)).tolist()
+                seen.scatter_(1, at, True)
+                for row, token, value in zip(rows, chosen, nats, strict=True):
+                    row.take(token, value, self.model.vocabulary.end_of_text)
+                position += 1
+                going = [i for i, row in enumerate(rows) if row.finish_reason is None]
+                if 0 < len(going) < len(rows):
+                    lanes.select(going)
+                    seen = seen[going]
+                rows, chosen = [rows[i] for i in going], [chosen[i] for i in going]
+            yield
+
+    def _lanes(self, rows: list[_Row]) -> Lanes:
+        prompts = [row.prompt for row in rows]
+        if isinstance(self.model, Counting):
+            return CountingLanes(self.model, prompts)
+        # The last new token is never read, so it needs no place in the state.
+        return NetworkLanes(self.model, prompts, max(len(row.prompt) + row.limit - 1 for row in rows))
+
+    @contextlib.contextmanager
+    def _still(self) -> Iterator[None]:
+        """No gradient and no dropout, for one step: between the pieces of a stream the caller may train."""
+        training = getattr(self.model, "training", False)
+        if training:
+            self.model.eval()  # type: ignore[union-attr]
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            if training:
+                self.model.train()  # type: ignore[union-attr]
+
+    # -- prompts ----------------------------------------------------------------------------------------------------
+
+    def _rows(self, prompts: Sequence[Prompt], sampling: Sampling, begin: bool) -> list[_Row]:
+        rows: list[_Row] = []
+        met: Counter[int] = Counter()
+        for prompt in prompts:
+            ids = self._ids(prompt, begin)
+            limit = sampling.max_tokens
+            if not isinstance(self.model, Counting):
+                # The token after a full context can still be predicted, though not be read.
+                limit = min(limit, self.model.context_length - len(ids) + 1)
+            named = key(0, "prompt", *ids)
+            text = Detokenizer(self.tokenizer.token_bytes, sampling.stop, before=ids)
+            rows.append(_Row(ids, (named, met[named]), limit, text))
+            met[named] += 1
+        return rows
+
+    def _ids(self, prompt: Prompt, begin: bool) -> list[int]:
+        given = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
+        ids = [self.model.vocabulary.end_of_text] * begin + [int(i) for i in given]
+        size = self.model.vocabulary.size
+        if not ids:
+            raise TelosError("a prompt must have at least one token where no begin of text is put before it", "an empty prompt",
+                             "give some text, or leave begin=True")  # fmt: skip
+        if wrong := [i for i in ids if not 0 <= i < size]:
+            raise TelosError(
+                f"token ids of a prompt must lie in 0 … {size - 1}", f"{wrong[0]}", "encode with the model's own tokenizer"
+            )
+        if not isinstance(self.model, Counting) and len(ids) > self.model.context_length:
+            own = " (one of them begins the text)" if begin else ""
+            raise TelosError(
+                f"a prompt must fit into the model's context of {self.model.context_length} tokens",
+                f"{len(ids)} tokens{own}",
+                "shorten the prompt, or train with a larger model.context_length",
+            )
+        return ids
+
+
+def _mask(ids: list[int], size: int) -> torch.Tensor:
+    """bool (V,): which tokens the prompt holds."""
+    mask = torch.zeros(size, dtype=torch.bool)
+    mask[ids] = True
+    return mask
