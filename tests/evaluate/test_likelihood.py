@@ -1,0 +1,138 @@
+"""Likelihoods by unit, their ratios and intervals."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telos.evaluate.likelihood import Likelihood, bootstrap, document_bytes, paired_difference, unit_edges
+
+LN2 = math.log(2)
+
+
+def likelihood(bits: list[float], size: list[int]) -> Likelihood:
+    return Likelihood(np.array(bits) * LN2, np.array(size, float), np.array(size, float) / 4)
+
+
+def test_values_of_a_text_that_is_counted_by_hand():
+    # Two documents, 明月 (6 bytes) and ab (2 bytes), each with its end: tokens 明月 | end | a | b | end.
+    nll, size = np.array([4.0, 1.0, 2.0, 0.5, 0.5]), np.array([6, 0, 1, 1, 0])
+    edges = unit_edges(document_bytes(size, size == 0), few=2)
+    found = Likelihood.of(nll, size, edges, characters=np.array([2, 0, 1, 1, 0]))
+    assert edges.tolist() == [0, 6, 8]
+    assert found.nats.tolist() == [5, 3]
+    assert found.bytes.tolist() == [6, 2]
+    assert found.tokens.tolist() == [2, 3]
+    assert found.bits_per_byte == pytest.approx(8 / LN2 / 8)
+    assert found.nats_per_token == pytest.approx(8 / 5)
+    assert found.perplexity == pytest.approx(math.exp(8 / 5))
+    assert found.nats_per_character == pytest.approx(8 / 4)
+    low, high = found.perplexity_interval()
+    assert low == pytest.approx(math.exp(found.nats_per_token_interval()[0]))
+    assert low < found.perplexity < high
+    assert found.nats_per_character_interval() is not None
+
+
+def test_units_are_documents_or_blocks_of_about_two_kilobytes():
+    assert unit_edges(np.full(20, 100)).tolist() == list(range(0, 2001, 100))
+    assert unit_edges(np.array([5, 0, 5, 0] * 5)).tolist() == list(range(0, 51, 5))
+    edges = unit_edges(np.array([100, 5000, 9000]))
+    assert {100, 5100, 14100} <= set(edges.tolist())
+    assert np.diff(edges).tolist() == [100, 2500, 2500, 2250, 2250, 2250, 2250]
+    assert unit_edges(np.array([], int)).tolist() == [0]
+
+
+def test_a_token_across_the_edge_of_a_block_is_shared_by_its_bytes():
+    found = Likelihood.of(np.array([3.0, 4.0, 5.0]), np.array([3, 4, 0]), np.array([0, 4, 7]))
+    assert found.nats.tolist() == [4.0, 8.0]
+    assert found.tokens.tolist() == [1.25, 1.75]
+
+
+@given(st.lists(st.lists(st.integers(1, 900), max_size=30), min_size=1, max_size=30), st.integers(0, 99))
+def test_any_cut_into_tokens_has_the_same_units_and_keeps_every_nat(documents: list[list[int]], seed: int):
+    size = np.array([b for d in documents for b in [*d, 0]])
+    one_by_one = np.array([b for d in documents for b in [*([1] * sum(d)), 0]])
+    edges = unit_edges(document_bytes(size, size == 0))
+    np.testing.assert_array_equal(edges, unit_edges(document_bytes(one_by_one, one_by_one == 0)))
+    nll = np.random.default_rng(seed).exponential(1, len(size))
+    found = Likelihood.of(nll, size, edges)
+    if edges[-1]:
+        assert found.nats.sum() == pytest.approx(nll.sum())
+        assert found.tokens.sum() == pytest.approx(len(size))
+    np.testing.assert_array_equal(found.bytes, Likelihood.of(np.ones(len(one_by_one)), one_by_one, edges).bytes)
+
+
+def test_a_stream_that_stops_inside_a_document():
+    size = np.array([2, 0, 3, 1])
+    assert document_bytes(size, np.array([False, True, False, False])).tolist() == [2, 4]
+    assert document_bytes(np.array([], int), np.array([], bool)).tolist() == []
+
+
+def test_undefined_values_are_left_out():
+    nothing = Likelihood.of(np.zeros(0), np.zeros(0, int), np.array([0]))
+    assert nothing.bits_per_byte is None
+    assert nothing.nats_per_token is None
+    assert nothing.perplexity is None
+    assert nothing.nats_per_character is None
+    assert nothing.bits_per_byte_interval() is None
+    assert nothing.perplexity_interval() is None
+    assert paired_difference(nothing, nothing) is None
+    one = likelihood([8.0], [4])
+    assert one.bits_per_byte == 2
+    assert one.bits_per_byte_interval() is None
+
+
+def test_the_interval_agrees_with_scipys_bootstrap():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(5)
+    size = rng.integers(50, 500, 80).astype(float)
+    bits = size * rng.normal(2, 0.3, 80)
+    reference = stats.bootstrap((bits, size), lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, method="percentile",
+                                n_resamples=20_000, rng=np.random.default_rng(1)).confidence_interval  # fmt: skip
+    found = bootstrap(bits, size, resamples=20_000)
+    assert found == pytest.approx((reference.low, reference.high), abs=0.05 * (reference.high - reference.low))
+
+
+def test_the_interval_covers_the_truth_about_95_times_in_100():
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(300):
+        size = rng.integers(20, 200, 60).astype(float)
+        bits = size * rng.gamma(8, 0.25, 60)  # expected ratio 2
+        low, high = bootstrap(bits, size, resamples=400)
+        covered += low <= 2 <= high
+    assert 0.90 <= covered / 300 <= 0.98
+
+
+def test_pairing_finds_a_difference_that_two_intervals_do_not():
+    rng = np.random.default_rng(3)
+    size = rng.integers(500, 3000, 200)
+    hard = rng.normal(2, 0.5, 200)
+    a = likelihood(list(size * hard), size.tolist())
+    b = likelihood(list(size * (hard + rng.normal(0.02, 0.05, 200))), size.tolist())
+    difference = paired_difference(a, b)
+    assert difference.value == pytest.approx(a.bits_per_byte - b.bits_per_byte)
+    low, high = difference.interval
+    assert low < difference.value < high < 0
+    assert a.bits_per_byte_interval()[1] > b.bits_per_byte
+    assert paired_difference(a, a).interval == (0.0, 0.0)
+    with pytest.raises(AssertionError, match="same units"):
+        paired_difference(a, likelihood(list(size * hard), (size + 1).tolist()))
+
+
+def test_intervals_depend_on_the_seed_alone():
+    a = likelihood([10.0, 12.0, 9.0, 20.0], [5, 5, 5, 5])
+    state = np.random.get_state()[1].tolist()
+    assert a.bits_per_byte_interval(seed=1) == a.bits_per_byte_interval(seed=1)
+    assert np.random.get_state()[1].tolist() == state
+
+
+def test_very_many_units_keep_their_interval():
+    rng = np.random.default_rng(4)
+    size = rng.integers(20, 80, 45_000).astype(float)
+    bits = size * rng.normal(2, 1, 45_000)
+    low, high = bootstrap(bits, size, resamples=200)
+    spread = (bits - bits.sum() / size.sum() * size).std() * np.sqrt(45_000) / size.sum()  # the linear approximation
+    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.2)
