@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telos.foundation.random import generator
+from telos.tokens.store import TokenStore
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -21,3 +24,69 @@ class Row:
     previous: int
     documents: np.ndarray
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """One epoch's order.  ``documents``: ordinals as they stand in its stream; ``ends``: where each ends there;
+    ``rows``: the stream's full rows as they are drawn (the short one, if any, comes after them)."""
+
+    documents: np.ndarray
+    ends: np.ndarray
+    rows: np.ndarray
+
+
+class Batches:
+    """The batches of a store: rows of ``raw_length`` tokens, ``rows`` of them a step.
+
+    A pure function of (seed, step): `batch_at` needs no history and gives the same in every process.  A new epoch costs a
+    permutation of the documents (the last two are kept); a step costs nothing that grows with the store.  A store with
+    fewer tokens than a row gives one short row an epoch, and a batch then goes through several epochs.
+    """
+
+    def __init__(self, store: TokenStore, raw_length: int, rows: int, seed: int):
+        assert raw_length > 0, raw_length
+        assert rows > 0, rows
+        self.store, self.raw_length, self.rows, self.seed = store, raw_length, rows, seed
+        self.rows_per_epoch = -(-store.num_tokens // raw_length)
+        self._lengths = np.diff(store.starts)
+        self._epochs: dict[int, _Epoch] = {}
+
+    def batch_at(self, step: int) -> list[Row]:
+        """The rows of the step after ``step`` completed ones: numbers step·rows … step·rows + rows − 1."""
+        return [self.row_at(number) for number in range(step * self.rows, (step + 1) * self.rows)]
+
+    def row_at(self, number: int) -> Row:
+        """One row of the endless sequence of epochs."""
+        epoch, place = divmod(number, self.rows_per_epoch)
+        order = self._epoch(epoch)
+        start = int(order.rows[place]) * self.raw_length if place < len(order.rows) else len(order.rows) * self.raw_length
+        stop = min(start + self.raw_length, self.store.num_tokens)
+        first, last = np.searchsorted(order.ends, [start, stop - 1], side="right")
+        documents, ends = order.documents[first : last + 1], order.ends[first : last + 1]
+        # Stream place + shift = store place, constant within a document.
+        shifts = self.store.starts[documents + 1] - ends
+        counts = np.diff(np.minimum(ends, stop), prepend=start)
+        tokens = self.store.take(np.arange(start, stop) + np.repeat(shifts, counts))
+        before = int(start + shifts[0])
+        at_start = before == self.store.starts[documents[0]]
+        previous = self.store.end_of_text if at_start else int(self.store.read(before - 1, before)[0])
+        return Row(tokens, previous, np.repeat(documents, counts), number)
+
+    def epoch_at(self, step: int) -> float:
+        """Epochs drawn before this step, in rows: 1.5 is the middle of the second."""
+        return step * self.rows / self.rows_per_epoch
+
+    def tokens_at(self, step: int) -> int:
+        """Tokens drawn before this step, exactly."""
+        epoch, place = divmod(step * self.rows, self.rows_per_epoch)
+        return epoch * self.store.num_tokens + place * self.raw_length
+
+    def _epoch(self, number: int) -> _Epoch:
+        if number not in self._epochs:
+            documents = generator(self.seed, "documents", number).permutation(self.store.num_documents)
+            full_rows = self.store.num_tokens // self.raw_length
+            rows = generator(self.seed, "rows", number).permutation(full_rows)
+            kept = list(self._epochs.items())[-1:]
+            self._epochs = dict(kept) | {number: _Epoch(documents, np.cumsum(self._lengths[documents]), rows)}
+        return self._epochs[number]

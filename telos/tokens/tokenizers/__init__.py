@@ -26,6 +26,10 @@ class Tokenizer(Spec, family="telos.tokens.tokenizers", default="bpe"):
         """Learn from the texts (``total_bytes`` in all, for progress); deterministic in texts and settings."""
         raise NotImplementedError
 
+    def restore(self, content: str) -> "TrainedTokenizer":
+        """What `train` gave, from the text of its tokenizer.json."""
+        raise NotImplementedError
+
 
 class TrainedTokenizer(ABC):
     """Encodes and decodes.  Special tokens in the user's text are ordinary characters, never control tokens."""

@@ -1,0 +1,120 @@
+"""Byte-level byte-pair encoding (Sennrich et al. 2016, algorithm 1; over bytes: Radford et al. 2019, §2.2).
+
+Starting from the 256 bytes (id = value), the most frequent neighbouring pair within a word becomes a token, again and
+again.  Learning and encoding are Hugging Face's; the words are those of `pretokenize.PATTERN`.  Chinese writes no spaces,
+so a word there is a whole clause: learning also cuts runs of Han characters (``max_han_run``), which saves half the
+time and a quarter of the memory, and keeps no token of more than ``max_han_per_token``, so that tokens are words and not
+clauses of one kind of document.  The saved tokenizer has the standard pattern alone.
+
+Tests: tests/tokens/tokenizers/test_bpe.py (merges equal Hugging Face's where nothing is limited; ids and text equal
+transformers'); benchmarks/bench_tokenizer.py (time and memory).
+"""
+
+import json
+import math
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from telos.foundation.errors import TelosError
+from telos.foundation.progress import progress
+from telos.tokens.byte_level import CHARACTERS, to_bytes
+from telos.tokens.pretokenize import PATTERN, count_han, han_run_pattern, replace_surrogates, rough_pieces
+from telos.tokens.saved import SavedTokenizer, finish, tokens_by_id
+from telos.tokens.tokenizers import Texts, Tokenizer
+
+Merge = tuple[str, str]
+
+FIRST_ROOM = 1.25
+"""How many more merges are learned than are asked for, because some will be too long in Han characters."""
+
+
+class BPE(Tokenizer):
+    """``vocab_size`` counts everything, the end of text too.  A pair must stand ``min_frequency`` times to be merged."""
+
+    vocab_size: int = Field(4096, ge=258)
+    min_frequency: int = Field(2, ge=1)
+    max_han_per_token: int | None = Field(4, ge=1)
+    max_han_run: int | None = Field(8, ge=1)
+
+    def train(self, texts: Texts, total_bytes: int) -> SavedTokenizer:
+        """Raises `TelosError` where the text does not support a vocabulary of this size."""
+        ordinary = self.vocab_size - 1
+        asked = ordinary if self.max_han_per_token is None else round(FIRST_ROOM * ordinary)
+        while True:
+            merges = self._learn(texts, total_bytes, asked)
+            exhausted = len({left + right for left, right in merges}) < asked - 256
+            ids, kept = self._keep(merges, ordinary)
+            if len(ids) == ordinary or exhausted:
+                break
+            asked *= 2
+        if len(ids) < ordinary:
+            raise TelosError(
+                f"a vocabulary of {self.vocab_size} tokens needs a text that supports it",
+                f"this text supports {len(ids) + 1} (pairs that stand {self.min_frequency} times or more)",
+                f"set tokenizer.vocab_size={len(ids) + 1} or add text",
+            )
+        return self._assemble(ids, kept)
+
+    def restore(self, content: str) -> SavedTokenizer:
+        return SavedTokenizer(self, content, [to_bytes(token) for token in tokens_by_id(content)])
+
+    def _learn(self, texts: Texts, total_bytes: int, size: int) -> list[Merge]:
+        """Hugging Face's merges up to ``size`` tokens, in the order learned; fewer where the text has no more."""
+        from tokenizers import Regex, models, pre_tokenizers, trainers
+        from tokenizers import Tokenizer as Backend
+
+        cuts = [PATTERN] if self.max_han_run is None else [PATTERN, han_run_pattern(self.max_han_run)]
+        backend = Backend(models.BPE())
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(cut), "isolated") for cut in cuts]
+            + [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        )
+        trainer = trainers.BpeTrainer(
+            vocab_size=size, min_frequency=self.min_frequency, show_progress=False, initial_alphabet=sorted(CHARACTERS)
+        )
+        with progress("learning BPE", total_bytes, "B") as advance:
+
+            def pieces() -> Iterator[str]:
+                for text in texts():
+                    for piece in rough_pieces(replace_surrogates(text)):
+                        yield piece
+                        advance(len(piece.encode()))
+                advance(0, note="merging")
+
+            backend.train_from_iterator(pieces(), trainer)
+        return [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
+
+    def _keep(self, merges: list[Merge], size: int) -> tuple[dict[str, int], list[Merge]]:
+        """(token → id, merges): the first merges that give ``size`` tokens, those with too many Han characters left out.
+
+        Both halves of a token that is kept are kept: neither has more whole characters than their union.
+        """
+        ids = {character: byte for byte, character in enumerate(CHARACTERS)}
+        kept: list[Merge] = []
+        most = math.inf if self.max_han_per_token is None else self.max_han_per_token
+        for left, right in merges:
+            token = left + right
+            if count_han(to_bytes(token).decode(errors="ignore")) > most:
+                continue
+            if token not in ids:
+                if len(ids) == size:
+                    break
+                ids[token] = len(ids)
+            kept.append((left, right))
+        return ids, kept
+
+    def _assemble(self, ids: dict[str, int], merges: list[Merge]) -> SavedTokenizer:
+        """The tokenizer with the standard pattern."""
+        from tokenizers import Regex, decoders, models, pre_tokenizers
+        from tokenizers import Tokenizer as Backend
+
+        backend = Backend(models.BPE(ids, merges))
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(PATTERN), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        backend.decoder = decoders.ByteLevel()
+        return self.restore(finish(backend))
