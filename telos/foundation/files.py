@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,15 +114,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise TelosError(f"{folder / MANIFEST} must be readable", "damaged content", "remove the folder and run again") from None
 
 
-def verify_folder(folder: Path) -> dict[str, Any]:
-    """Check every file of a committed folder against its manifest, which is returned.
+def verify_folder(folder: Path, only: Collection[str] | None = None) -> dict[str, Any]:
+    """Check every file of a committed folder (or those named in ``only``) against its manifest, which is returned.
 
     Raises `TelosError` that names the first missing, extra, truncated or altered file.
     """
     manifest = read_manifest(folder)
     listed = manifest["files"]
     present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
-    for name in sorted(set(listed) | present):
+    for name in sorted(only if only is not None else set(listed) | present):
         file = folder / name
         if name not in present:
             problem = "it is missing"

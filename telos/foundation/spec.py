@@ -56,6 +56,9 @@ class Spec(BaseModel):
         except ValidationError as error:
             raise explain(type(self), error) from None
 
+    # Pydantic then validates a spec inside a spec without calling `__init__`, so that an error keeps its whole path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     # -- families ---------------------------------------------------------------------------------------------------
 
     @classmethod
@@ -144,7 +147,7 @@ class Spec(BaseModel):
     def dump(self) -> dict[str, Any]:
         """Plain data that `parse` takes back: every field resolved, ``kind`` first."""
         head = {"kind": self.kind()} if self._family is not None else {}
-        fields = {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        fields = {info.alias or name: _plain(getattr(self, name)) for name, info in type(self).model_fields.items()}
         return head | fields
 
     @classmethod
@@ -160,7 +163,7 @@ class Spec(BaseModel):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, validated anew."""
-        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changes)
+        return type(self)(**{info.alias or name: getattr(self, name) for name, info in type(self).model_fields.items()} | changes)
 
 
 def stable_hash(data: Any) -> str:
@@ -176,9 +179,8 @@ def explain(cls: type[Spec], error: ValidationError) -> SpecError:
     if first["type"] == "extra_forbidden":
         holder: Any = cls
         for part in path[:-1]:
-            inner = holder.model_fields.get(part) if isinstance(holder, type) and issubclass(holder, BaseModel) else None
-            holder = getattr(inner, "annotation", None)
-        valid = sorted(holder.model_fields) if isinstance(holder, type) and issubclass(holder, BaseModel) else []
+            holder = _fields(holder)[part].annotation if part in _fields(holder) else None
+        valid = sorted(_fields(holder))
         meant = nearest(path[-1], valid)
         return SpecError(path, f"valid names here are {', '.join(valid) or '(none)'}", f"unknown name '{path[-1]}'",
                          f"write '{meant}'" if meant else f"remove '{path[-1]}'")  # fmt: skip
@@ -191,6 +193,12 @@ def explain(cls: type[Spec], error: ValidationError) -> SpecError:
     message = message[0].lower() + message[1:]
     return SpecError(path, message.replace("input should be", "must be"), f"{found} ({type(first.get('input')).__name__})",
                      "change it to such a value")  # fmt: skip
+
+
+def _fields(cls: Any) -> dict[str, Any]:
+    """Fields by the name that a recipe uses."""
+    fields = cls.model_fields if isinstance(cls, type) and issubclass(cls, BaseModel) else {}
+    return {info.alias or name: info for name, info in fields.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,259 @@
+"""The verbs of the command line, each a few lines that call one function below.
+
+Nothing heavy is imported before a verb needs it: ``telos --help`` must answer at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from telos.foundation.errors import TelosError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Turn text that you own into a language model that you can trust, on the machine that you have.\n\n"
+    "Anything of the form name.name=value overrides a setting of the recipe (telos explain shows them all).\n\n"
+    "Example:  telos run my_texts/ --budget 3m --out runs/mine",
+)
+corpus_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build or inspect a corpus.")
+tokenizer_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train or inspect a tokenizer.")
+app.add_typer(corpus_app, name="corpus")
+app.add_typer(tokenizer_app, name="tokenizer")
+
+Words = Annotated[list[str] | None, typer.Argument(help="Paths, and settings as name.name=value.", show_default=False)]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write to.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Make the last line of standard output one JSON object.")]
+
+
+@app.command(epilog="Example:  telos run poems/ --budget 3m --out runs/poems model.num_layers=4")
+def run(
+    words: Words = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time from process start to report (3m), or steps, tokens, epochs. Default 3m.")
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Raw text to a measured model and its report.  PATH is a file or folder; none: the text of this Python installation.
+
+    Running it again with the same --out continues or, when all is done, shows the result.
+    """
+    from telos import recipe, run
+
+    paths, overrides = _split(words)
+    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget)
+    made, _ = recipe.resolve(data, overrides)
+    result = run.run(made, out or recipe.default_folder(paths))
+    _answer(result.summary(), as_json, result.describe())
+
+
+@app.command(epilog="Example:  telos train recipes/shakespeare-char-cpu.yaml corpus.path=input.txt --out runs/chars")
+def train(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
+    """One run of a recipe: a trained model and its validation figure, without baselines and report."""
+    from telos import recipe, run
+
+    paths, overrides = _split(words)
+    path = _exactly_one(paths, "telos train takes one recipe", "telos train recipes/default.yaml")
+    made, _ = recipe.resolve(recipe.from_file(path), overrides)
+    result = run.train(made, out or recipe.default_folder([Path(path).stem]))
+    _answer(result.summary(), as_json, result.describe())
+
+
+@corpus_app.command("build", epilog="Example:  telos corpus build texts/ notes.jsonl --out corpora/mine split.kind=position")
+def corpus_build(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
+    """Clean, deduplicate and split texts.  SOURCE… are files or folders; none: this Python installation."""
+    from telos import recipe, stages
+
+    paths, overrides = _split(words)
+    corpus = stages.build_from_paths(paths, overrides, out or recipe.default_folder(paths, "corpora"))
+    _answer(corpus[0], as_json, corpus[1])
+
+
+@corpus_app.command("inspect", epilog="Example:  telos corpus inspect corpora/mine")
+def corpus_inspect(folder: Path, as_json: AsJson = False) -> None:
+    """Show what is in a corpus: funnel, sizes, lengths, samples."""
+    from telos.corpus import inspect
+
+    summary = inspect.summarize(folder)
+    _answer(summary, as_json, inspect.render(summary))
+
+
+@tokenizer_app.command("train", epilog="Example:  telos tokenizer train texts/ --out tokenizers/mine tokenizer.vocab_size=8192")
+def tokenizer_train(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
+    """Train a tokenizer on files, a folder or a corpus that `telos corpus build` made."""
+    from telos import recipe, stages
+
+    paths, overrides = _split(words)
+    trained = stages.train_tokenizer_on_paths(paths, overrides, out or recipe.default_folder(paths, "tokenizers"))
+    _answer(trained[0], as_json, trained[1])
+
+
+@tokenizer_app.command("inspect", epilog="Example:  telos tokenizer inspect tokenizers/mine --text 今天天气很好")
+def tokenizer_inspect(
+    folder: Path,
+    text: Annotated[str | None, typer.Option(help="A text to show token by token.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a tokenizer: size, longest tokens, a text token by token.  DIR is its folder or a model's."""
+    from telos.tokens import inspect
+    from telos.tokens.tokenizers import load_tokenizer
+
+    summary = inspect.summarize(load_tokenizer(folder), [text] if text else [])
+    _answer(summary, as_json, inspect.render(summary))
+
+
+@app.command(epilog="Example:  telos score runs/mine/model held_out.txt")
+def score(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    text: Annotated[Path, typer.Argument(help="A file or folder of text.")],
+    words: Words = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bits per byte of a text under a model, with interval, beside what gzip and xz need."""
+    from telos import run
+
+    _, overrides = _split(words)
+    result = run.score(model, text, overrides)
+    _answer(result.summary(), as_json, result.describe())
+
+
+@app.command(epilog='Example:  telos generate runs/mine/model --prompt "def main(" --temperature 0.8 --max-tokens 100')
+def generate(  # noqa: PLR0917
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="Text to continue; may be given several times. Default: start a new text.")
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="Most tokens to add.")] = 100,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest that hold this share.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Draw from those at least this share of the likeliest.")] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1: repeat less.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same text.")] = 1,
+    stop: Annotated[list[str] | None, typer.Option(help="Stop before this text; may be given several times.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Continue a prompt; streams to the terminal."""
+    from telos import run
+
+    settings = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
+                "repetition_penalty": repetition_penalty, "seed": seed, "stop": stop or []}  # fmt: skip
+    prompts = prompt or [""]
+    if as_json or len(prompts) > 1:
+        done = run.generate(model, prompts, settings)
+        _answer(done, as_json, "\n\n".join(one["prompt"] + one["text"] for one in done["generations"]))
+        return
+    sys.stdout.write(prompts[0])
+    for piece in run.stream(model, prompts[0], settings):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+@app.command("list", epilog="Example:  telos list objectives")
+def list_family(
+    family: Annotated[
+        str | None, typer.Argument(help="sources, splits, tokenizers, models, objectives, optimizers …; none: all families.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What there is to choose from, each with its first line of documentation."""
+    from telos import recipe
+
+    found = recipe.members(family)
+    lines = [f"{name}\n" + "\n".join(f"  {kind:<24} {text}" for kind, text in members.items()) for name, members in found.items()]
+    _answer(found, as_json, "\n\n".join(lines))
+
+
+@app.command(epilog="Example:  telos explain recipes/default.yaml train.budget=10m")
+def explain(
+    words: Words = None,
+    as_json: AsJson = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of recipes, for editors.")] = False,
+) -> None:
+    """The resolved recipe, and where each value came from.  No recipe: the defaults of `telos run`."""
+    from telos import recipe
+
+    if schema:
+        _answer(recipe.schema(), True, "")
+        return
+    paths, overrides = _split(words)
+    path = _at_most_one(paths, "telos explain takes one recipe")
+    made, origin = recipe.resolve(recipe.from_file(path) if path else recipe.for_path(None, None), overrides)
+    _answer({"recipe": made.dump(), "hash": made.hash(), "origin": origin}, as_json, recipe.render(made, origin))
+
+
+@app.command(epilog="Example:  telos doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """What this machine can do: cores, memory, instructions, compiler, measured matrix-product rates, optional parts."""
+    from telos import doctor
+
+    facts = doctor.examine()
+    _answer(facts, as_json, doctor.render(facts))
+
+
+@app.command()
+def version() -> None:
+    """The version of Telos."""
+    from telos import __version__
+
+    typer.echo(__version__)
+
+
+def _split(words: list[str] | None) -> tuple[list[str], list[str]]:
+    from telos.foundation.overrides import split_arguments
+
+    return split_arguments(words or [])
+
+
+def _at_most_one(paths: list[str], must: str) -> str | None:
+    if len(paths) > 1:
+        raise TelosError(must, f"{len(paths)}: {', '.join(paths)}", "give one (put several texts into one folder)")
+    return paths[0] if paths else None
+
+
+def _exactly_one(paths: list[str], must: str, example: str) -> str:
+    if len(paths) != 1:
+        raise TelosError(must, f"{len(paths)}", f"write for example: {example}")
+    return paths[0]
+
+
+def _answer(data: Any, as_json: bool, text: str) -> None:
+    """Results go to standard output: for people, or as one last line of JSON."""
+    if as_json:
+        import orjson
+
+        sys.stdout.write(orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+    else:
+        sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """The console script: errors that the user can mend become three lines and exit code 2."""
+    import click
+
+    try:
+        code = app(standalone_mode=False)
+    except TelosError as error:
+        sys.stderr.write(f"error: {error}\n")
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The recipe: one spec that holds a whole run, where it comes from, and where each of its values came from."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from telos.corpus.clean import Clean
+from telos.corpus.sources import Source
+from telos.corpus.split import Split
+from telos.evaluate.settings import Evaluate
+from telos.foundation import overrides as laid_over
+from telos.foundation import yaml
+from telos.foundation.errors import TelosError, nearest
+from telos.foundation.spec import Spec
+from telos.models import Model
+from telos.objectives import Objective
+from telos.optim.optimizers import Optimizer
+from telos.optim.schedules import Schedule
+from telos.tokens.tokenizers import Tokenizer
+from telos.train.settings import Train
+
+if TYPE_CHECKING:
+    from telos.run import Result
+
+Origin = dict[str, str]
+"""Dotted path of a setting → where its value came from."""
+
+FAMILIES = {
+    "sources": "telos.corpus.sources:Source",
+    "splits": "telos.corpus.split:Split",
+    "tokenizers": "telos.tokens.tokenizers:Tokenizer",
+    "models": "telos.models:Model",
+    "objectives": "telos.objectives:Objective",
+    "optimizers": "telos.optim.optimizers:Optimizer",
+    "schedules": "telos.optim.schedules:Schedule",
+    "metrics": "telos.evaluate.metrics:Metric",
+    "watchers": "telos.train.watchers:Watcher",
+}
+
+
+class Run(Spec):
+    """One run, from text to a measured model::
+
+        telos.Run(corpus=telos.Files("my_texts/"), model=telos.Transformer(num_layers=4)).run("runs/mine")
+
+    Every part has a default; each is also a key of a YAML recipe and of an override on the command line.
+    """
+
+    corpus: Source = Field(default_factory=lambda: Source.parse("installation"))
+    clean: Clean = Clean()
+    split: Split = Field(default_factory=lambda: Split.parse({}))
+    tokenizer: Tokenizer = Field(default_factory=lambda: Tokenizer.parse({}))
+    model: Model = Field(default_factory=lambda: Model.parse({}))
+    objective: Objective = Field(default_factory=lambda: Objective.parse({}))
+    optimizer: Optimizer = Field(default_factory=lambda: Optimizer.parse({}))
+    schedule: Schedule = Field(default_factory=lambda: Schedule.parse({}))
+    training: Train = Field(default_factory=Train, alias="train")
+    evaluate: Evaluate = Evaluate()
+
+    def run(self, out: str | Path) -> "Result":
+        """Text to measured model, with baselines and report, in the folder ``out``; continues what is there."""
+        from telos import run
+
+        return run.run(self, Path(out))
+
+    def train(self, out: str | Path) -> "Result":
+        """Text to trained model and its held-out figure, in the folder ``out``; continues what is there."""
+        from telos import run
+
+        return run.train(self, Path(out))
+
+
+def for_path(path: str | None, budget: str | None) -> dict[str, Any]:
+    """Data of the recipe that `telos run PATH --budget B` means."""
+    corpus = {"kind": "files", "path": path} if path else {"kind": "installation"}
+    data: dict[str, Any] = {"corpus": corpus, "#": "the command line"}
+    if budget is not None:
+        data["train"] = {"budget": budget}
+    return data
+
+
+def from_file(path: str | Path) -> dict[str, Any]:
+    """Data of a recipe file; where each line stands is kept for `resolve`."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TelosError("a recipe must be a file", f"no file {path}", "check the path (recipes/ holds examples)") from None
+    except (IsADirectoryError, UnicodeDecodeError):
+        raise TelosError("a recipe must be a YAML file", f"{path} is none", "give a file such as recipes/default.yaml") from None
+    data = yaml.load(text, str(path)) or {}
+    if not isinstance(data, dict):
+        raise TelosError(
+            f"{path}: a recipe must be a mapping", f"a {type(data).__name__}", "write lines such as 'train: {budget: 3m}'"
+        )
+    return data | {"#": str(path), "#lines": yaml.lines(text)}
+
+
+def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
+    """The recipe with overrides laid over it, and the origin of every value."""
+    name, lines = data.get("#", "the call"), data.get("#lines", {})
+    given = {key: value for key, value in data.items() if not key.startswith("#")}
+    _refuse_two_budgets(given, name, overrides)
+    made = Run.parse(laid_over.apply(given, overrides))
+    changed = [tuple(o.split("=", 1)[0].split(".")) for o in overrides]
+    origin: Origin = {}
+    for path in _leaves(made.dump()):
+        if any(path[: len(c)] == c for c in changed):
+            origin[".".join(path)] = "override"
+        elif _stands(given, path):
+            line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+            origin[".".join(path)] = f"{name}:{line}" if line else name
+        else:
+            origin[".".join(path)] = "default"
+    return made, origin
+
+
+def _refuse_two_budgets(given: dict[str, Any], name: str, overrides: list[str]) -> None:
+    budgets = [o for o in overrides if o.startswith("train.budget=")]
+    in_call = "budget" in (given.get("train") or {}) and name == "the command line"
+    if len(budgets) + in_call > 1:
+        found = [f"--budget {given['train']['budget']}"] * in_call + budgets
+        raise TelosError("a run has one budget", " and ".join(found), "give one of them")
+
+
+def _leaves(data: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if isinstance(data, dict) and data:
+        return [leaf for key, value in data.items() for leaf in _leaves(value, (*path, key))]
+    return [path]
+
+
+def _stands(data: Any, path: tuple[str, ...]) -> bool:
+    if not path:
+        return True
+    if isinstance(data, str):  # the short form of a family: only its kind was given
+        return path == ("kind",)
+    return isinstance(data, dict) and path[0] in data and _stands(data[path[0]], path[1:])
+
+
+def render(made: Run, origin: Origin) -> str:
+    """The resolved recipe as YAML, each value with its origin as a comment."""
+    lines, width = [], 0
+    for path in _leaves(made.dump()):
+        value: Any = made.dump()
+        for part in path:
+            value = value[part]
+        shown = f"{'.'.join(path)}: {yaml.dump(value).strip().removesuffix('...').strip()}"
+        lines.append((shown, origin[".".join(path)]))
+        width = max(width, min(len(shown), 60))
+    return "\n".join(f"{shown:<{width}}  # {where}" for shown, where in lines) + f"\n# settings hash {made.hash()}"
+
+
+def family(name: str) -> type[Spec]:
+    """The base class of a family by the name that `telos list` uses."""
+    if name not in FAMILIES:
+        meant = nearest(name, list(FAMILIES)) or nearest(name + "s", list(FAMILIES))
+        raise TelosError(
+            f"a family must be one of {', '.join(FAMILIES)}", repr(name), f"write '{meant}'" if meant else "choose one"
+        )
+    module, _, base = FAMILIES[name].partition(":")
+    return getattr(importlib.import_module(module), base)
+
+
+def members(name: str | None) -> dict[str, dict[str, str]]:
+    """Family → kind → first sentence of its documentation."""
+    found: dict[str, dict[str, str]] = {}
+    for one in [name] if name else FAMILIES:
+        base = family(one)
+        found[one] = {kind: (inspect.getdoc(base.member(kind)) or "").split("\n")[0] for kind in base.kinds()}
+    return found
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a recipe file, for editors."""
+    from telos.foundation.schema import json_schema
+
+    return json_schema(Run)
+
+
+def default_folder(paths: list[str], parent: str = "runs") -> Path:
+    """``runs/NAME``, NAME from the path given, else "default"."""
+    name = Path(paths[0]).resolve().name if paths else "default"
+    return Path(parent) / (name.split(".")[0] or "default")
