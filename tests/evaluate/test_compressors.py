@@ -67,7 +67,7 @@ def test_fork_gives_both_sizes():
 
 def test_only_the_end_of_a_long_training_text_primes(monkeypatch):
     monkeypatch.setattr("telos.evaluate.compressors.PRIMING_BYTES", 2000)
-    train, test = text(5, 5000), text(6, 500)
+    train, test = bytes(5000) + text(5, 5000), text(6, 500)
     assert xz_primed_bytes(train, test) == xz_bytes(train[-2000:] + test) - xz_bytes(train[-2000:])
 
 
