@@ -14,6 +14,8 @@ from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 PROMPTS = ["a", "", "春眠不觉晓，", "The quick brown fox", "a", "z" * 40]
 GREEDY = Sampling(temperature=0, max_tokens=20)
+LONG = Sampling(temperature=0, max_tokens=99)
+"""Rows end at different steps, where each one's context is full."""
 DRAWN = Sampling(temperature=1.2, top_k=50, max_tokens=20, repetition_penalty=1.1, seed=4)
 
 
@@ -52,7 +54,7 @@ def test_with_a_state_equals_reading_everything_again(engine, network, tokenizer
         assert wanted
 
 
-@pytest.mark.parametrize("sampling", [GREEDY, DRAWN])
+@pytest.mark.parametrize("sampling", [GREEDY, DRAWN, LONG])
 @pytest.mark.parametrize("rows_at_once", [1, 2, 6])
 def test_a_batch_of_unequal_prompts_equals_single_ones(engine, sampling, rows_at_once):
     together = engine.generate(PROMPTS, sampling, rows_at_once=rows_at_once)
