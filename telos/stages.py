@@ -1,0 +1,160 @@
+"""From a recipe to tokens on disk: corpus → tokenizer → token stores, each stage reused while its inputs are the same.
+
+A stage is a folder of the run.  ``stages.json`` says for each by which key (hash of its inputs and settings) it was made and
+what its manifest hashes to; a re-run reuses a stage whose key and files still agree and makes any other anew.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telos import __version__
+from telos.corpus.clean import Clean
+from telos.corpus.pipeline import Corpus, build_corpus
+from telos.corpus.sources import Source
+from telos.corpus.split import Split
+from telos.foundation import files, progress
+from telos.foundation.errors import TelosError
+from telos.foundation.overrides import apply
+from telos.foundation.spec import Spec, stable_hash
+from telos.foundation.units import format_bytes, format_count
+from telos.recipe import Run
+from telos.tokens.store import TokenStore
+from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer, load_tokenizer
+
+SPLITS = ("train", "validation", "test")
+SAMPLED_BYTES_PER_SECOND = 200_000
+"""Text that a time budget leaves room for.  Cleaning, tokenizing and the n-gram baseline of a megabyte take some 0.7 s on two
+cores, so this spends about a seventh of the budget on them; a network sees far less of it in the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What training starts from.  ``seconds``: stage → time it took now (near 0 where it was reused)."""
+
+    corpus: Corpus
+    tokenizer: TrainedTokenizer
+    stores: dict[str, TokenStore]
+    seconds: dict[str, float]
+
+
+def prepare(run: Run, folder: Path) -> Prepared:
+    """Corpus, tokenizer and token stores of a run, made or reused in its folder."""
+    max_bytes, seconds = room_for_text(run), {}
+    fingerprint = run.corpus.fingerprint()
+    corpus_key = _key(run.corpus, run.clean, run.split, fingerprint, max_bytes)
+    began = time.perf_counter()
+    _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes))
+    corpus = Corpus.open(folder / "corpus")
+    seconds["corpus"] = time.perf_counter() - began
+
+    began = time.perf_counter()
+    tokenizer_key = _key(run.tokenizer, corpus_key)
+    _stage(folder, "tokenizer", tokenizer_key, lambda to: _train_tokenizer(run.tokenizer, corpus, to))
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    seconds["tokenizer"] = time.perf_counter() - began
+
+    began = time.perf_counter()
+    stores = {}
+    for split in SPLITS:
+        if corpus.count(split):
+            name = f"tokens/{split}"
+            _stage(folder, name, _key(tokenizer_key, split), lambda to, split=split: _write_store(corpus, split, tokenizer, to))
+            stores[split] = TokenStore.open(folder / name)
+    seconds["tokens"] = time.perf_counter() - began
+    return Prepared(corpus, tokenizer, stores, seconds)
+
+
+def room_for_text(run: Run) -> int | None:
+    """Bytes of training text that the budget has time for; None where the budget is not a time."""
+    budget = run.training.budget
+    return int(budget.value * SAMPLED_BYTES_PER_SECOND) if budget.unit == "seconds" else None
+
+
+def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> None:
+    record = folder / "stages.json"
+    known = files.read_json(record) if record.exists() else {}
+    to = folder / name
+    if known.get(name, {}).get("key") == key and (to / files.MANIFEST).exists():
+        if files.sha256(to / files.MANIFEST) == known[name]["manifest"]:
+            try:
+                files.verify_folder(to)
+                return
+            except TelosError as error:
+                progress.say(f"{name} is made anew: {error.found}")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    make(to)
+    known[name] = {"key": key, "manifest": files.sha256(to / files.MANIFEST)}
+    files.write_json(record, known)
+
+
+def _key(*parts: Any) -> str:
+    return stable_hash([__version__, *(part.dump() if isinstance(part, Spec) else part for part in parts)])
+
+
+def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
+    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes)
+
+
+def _train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokenizer:
+    def texts() -> Iterator[str]:
+        return (document.text for document in corpus.documents("train"))
+
+    trained = spec.train(texts, corpus.bytes("train"))
+    with files.commit_folder(to) as folder:
+        trained.save(folder)
+    return trained
+
+
+def _write_store(corpus: Corpus, split: str, tokenizer: TrainedTokenizer, to: Path) -> TokenStore:
+    return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), what=f"tokens ({split})")
+
+
+# -- the verbs `corpus build` and `tokenizer train` ------------------------------------------------------------------
+
+
+class CorpusRecipe(Spec):
+    """The part of a recipe that `telos corpus build` reads."""
+
+    corpus: Source
+    clean: Clean = Clean()
+    split: Split
+
+
+class TokenizerRecipe(CorpusRecipe):
+    """The part of a recipe that `telos tokenizer train` reads."""
+
+    tokenizer: Tokenizer
+
+
+def build_from_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
+    """`telos corpus build`: (facts, lines for people)."""
+    recipe = CorpusRecipe.parse(apply(_sources(paths) | {"split": {}}, overrides))
+    with files.lock_folder(out.parent):
+        corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out)
+    facts = {"corpus": str(out), "hash": corpus.hash, "funnel": corpus.funnel, "split_note": corpus.split_note,
+             "documents": {s: corpus.count(s) for s in SPLITS}, "bytes": {s: corpus.bytes(s) for s in SPLITS}}  # fmt: skip
+    shown = [f"{s}: {corpus.count(s)} documents, {format_bytes(corpus.bytes(s))}" for s in SPLITS]
+    return facts, "\n".join([f"corpus in {out}", *shown, *([corpus.split_note] if corpus.split_note else [])])
+
+
+def train_tokenizer_on_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
+    """`telos tokenizer train`: (facts, lines for people).  A folder that `telos corpus build` made is taken as it is."""
+    recipe = TokenizerRecipe.parse(apply(_sources(paths) | {"split": {}, "tokenizer": {}}, overrides))
+    made = Path(paths[0]) if len(paths) == 1 else None
+    if made is not None and (made / "corpus.json").exists():
+        corpus = Corpus.open(made)
+    else:
+        corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out.parent / f"{out.name}-corpus")
+    trained = _train_tokenizer(recipe.tokenizer, corpus, out)
+    size = trained.vocabulary.size
+    facts = {"tokenizer": str(out), "vocabulary_size": size, "hash": trained.vocabulary.tokenizer_hash}
+    return facts, f"tokenizer in {out}: {format_count(size)} tokens"
+
+
+def _sources(paths: list[str]) -> dict[str, Any]:
+    if not paths:
+        return {"corpus": {"kind": "installation"}}
+    return {"corpus": {"kind": "files", "path": paths[0] if len(paths) == 1 else paths}}
