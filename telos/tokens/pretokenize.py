@@ -16,8 +16,8 @@ PATTERN = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"  # white space
 )
 
-HAN = "々〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-"""Han characters, as the inside of a character class (Unicode blocks of CJK ideographs, and 々 and 〇)."""
+HAN = "々〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
+"""Han characters, as the inside of a character class (the blocks of CJK ideographs, planes 2 and 3, 々 and 〇)."""
 
 PIECE_CHARACTERS = 32_768
 """Texts longer than this are encoded in pieces of about this many characters, where they have safe places."""
