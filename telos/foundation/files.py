@@ -91,9 +91,9 @@ def commit_folder(path: Path, **facts: Any) -> Iterator[Path]:
 
 
 def seal(folder: Path, **facts: Any) -> None:
-    """Fsync every file of a folder and write its manifest."""
+    """Fsync every file of a folder and write its manifest, replacing one that is there."""
     listed = {}
-    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for file in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
         listed[str(file.relative_to(folder))] = {"bytes": file.stat().st_size, "sha256": sha256(file)}

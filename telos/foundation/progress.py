@@ -35,8 +35,14 @@ def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description:<22}"), BarColumn(bar_width=28), TextColumn("{task.percentage:>4.0f}%"),
-               TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True), TextColumn("{task.fields[note]}"))  # fmt: skip
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.percentage:>4.0f}%"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}"),
+    )
     began = time.perf_counter()
     with Progress(*columns, console=Console(stderr=True), transient=False, refresh_per_second=4) as bar:
         task = bar.add_task(what, total=total, rate="", note="")

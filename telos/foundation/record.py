@@ -17,7 +17,7 @@ class Record:
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self._file = open(self.path, "ab", buffering=0)
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - open as long as the record
 
     def append(self, **values: Any) -> None:
         """One line in one write, so that a crash leaves whole lines."""
@@ -30,7 +30,7 @@ class Record:
         temporary.write_bytes(whole)
         self._file.close()
         os.replace(temporary, self.path)
-        self._file = open(self.path, "ab", buffering=0)
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - open as long as the record
 
     def close(self) -> None:
         if not self._file.closed:

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from telos.foundation.spec import FAMILY_MARK, Spec
+from pydantic.json_schema import GenerateJsonSchema
+
+from telos.foundation.spec import FAMILY_MARK, Spec, plain
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's, with defaults as a recipe writes them."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return plain(dft)
 
 
 def json_schema(cls: type[Spec]) -> dict[str, Any]:
@@ -18,7 +27,8 @@ def json_schema(cls: type[Spec]) -> dict[str, Any]:
         if FAMILY_MARK not in node:
             return {name: place(value) for name, value in node.items()}
         base = bases[node[FAMILY_MARK]]
-        return {"anyOf": [{"type": "string", "enum": base.kinds()}, *({"$ref": define(base, k)} for k in base.kinds())]}
+        beside = {name: place(value) for name, value in node.items() if name != FAMILY_MARK}
+        return beside | {"anyOf": [{"type": "string", "enum": base.kinds()}, *({"$ref": define(base, k)} for k in base.kinds())]}
 
     def define(base: type[Spec], kind: str) -> str:
         name = f"{base.__name__}.{kind}"
@@ -32,7 +42,7 @@ def json_schema(cls: type[Spec]) -> dict[str, Any]:
         return f"#/$defs/{name}"
 
     def absorb(member: type[Spec]) -> dict[str, Any]:
-        raw = member.model_json_schema()
+        raw = member.model_json_schema(schema_generator=_Generator)
         for name, inner in raw.pop("$defs", {}).items():
             definitions.setdefault(name, place(inner))
         return place(raw)

@@ -147,7 +147,7 @@ class Spec(BaseModel):
     def dump(self) -> dict[str, Any]:
         """Plain data that `parse` takes back: every field resolved, ``kind`` first."""
         head = {"kind": self.kind()} if self._family is not None else {}
-        fields = {info.alias or name: _plain(getattr(self, name)) for name, info in type(self).model_fields.items()}
+        fields = {info.alias or name: plain(getattr(self, name)) for name, info in type(self).model_fields.items()}
         return head | fields
 
     @classmethod
@@ -201,13 +201,14 @@ def _fields(cls: Any) -> dict[str, Any]:
     return {info.alias or name: info for name, info in fields.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A setting as plain data: what YAML and JSON can hold."""
     if isinstance(value, Spec):
         return value.dump()
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)

@@ -44,9 +44,9 @@ class Duration:
             total, rest = total + float(match[1]) * _SECONDS[match[2]], rest[match.end() :]
         if not rest and compact:
             return cls(total, "seconds")
-        if match := re.fullmatch(_NUMBER + r"\s*([kKMGBT]?)\s*([a-z]+)", compact):
-            if match[3] in _COUNTED:
-                return cls(float(match[1]) * _SCALE[match[2]], _COUNTED[match[3]])
+        match = re.fullmatch(_NUMBER + r"\s*([kKMGBT]?)\s*([a-z]+)", compact)
+        if match and match[3] in _COUNTED:
+            return cls(float(match[1]) * _SCALE[match[2]], _COUNTED[match[3]])
         raise ValueError(_DURATION_HELP)
 
     def __str__(self) -> str:

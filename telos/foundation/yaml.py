@@ -17,11 +17,13 @@ _CORE = [
 
 
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict = {}
+    yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - as the class above declares it
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen: dict[Any, int] = {}
         for name, _ in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a name must be a word", name.start_mark)
             word, line = name.value, name.start_mark.line + 1
             if word in seen:
                 raise TelosError(
@@ -34,7 +36,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    yaml_implicit_resolvers: dict = {}
+    yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - as the class above declares it
 
 
 for _tag, _pattern, _first in _CORE:

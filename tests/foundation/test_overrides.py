@@ -1,0 +1,66 @@
+"""`name.name=value` laid over a recipe."""
+
+import pytest
+
+from telos.foundation import overrides
+from telos.foundation.errors import TelosError
+
+DATA = {"objective": "causal", "optimizer": {"kind": "muon", "learning_rate": 0.02}, "train": {"seed": 1}}
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "value"),
+    [
+        ("train.seed=2", ("train", "seed"), 2),
+        ("optimizer.learning_rate=1e-3", ("optimizer", "learning_rate"), 0.001),
+        ("corpus.language=no", ("corpus", "language"), "no"),
+        ("corpus.path=a=b", ("corpus", "path"), "a=b"),
+        ("corpus.path=中文 文件", ("corpus", "path"), "中文 文件"),
+        ("train.budget=3m", ("train", "budget"), "3m"),
+        ("model.stop=[1, 2]", ("model", "stop"), [1, 2]),
+        ("train.note=", ("train", "note"), None),
+        ("objective.mask_documents=false", ("objective", "mask_documents"), False),
+    ],
+)
+def test_a_value_is_read_as_yaml(given, path, value):
+    assert overrides.is_override(given)
+    found = overrides.apply(DATA, [given])
+    assert found[path[0]][path[1]] == value
+    assert DATA["train"] == {"seed": 1}, "the data given stays as it was"
+
+
+def test_a_group_can_be_set_whole_and_the_last_word_counts():
+    assert overrides.apply(DATA, ["train={seed: 3, budget: 1m}", "train.seed=4"])["train"] == {"seed": 4, "budget": "1m"}
+
+
+def test_a_short_form_is_opened():
+    assert overrides.apply(DATA, ["objective.mask_documents=true"])["objective"] == {"kind": "causal", "mask_documents": True}
+
+
+def test_changing_the_kind_drops_the_old_kinds_settings():
+    assert overrides.apply(DATA, ["optimizer.kind=adamw"])["optimizer"] == {"kind": "adamw"}
+    assert overrides.apply(DATA, ["optimizer.kind=muon"])["optimizer"] == DATA["optimizer"]
+    both = overrides.apply(DATA, ["optimizer.kind=adamw", "optimizer.learning_rate=0.1"])
+    assert both["optimizer"] == {"kind": "adamw", "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize("argument", ["my_texts/", "a/b=c", "=x", "1a=2", "a..b=1", "recipe.yaml", "./a=1", "a.=1"])
+def test_what_is_no_override_is_a_path(argument):
+    assert not overrides.is_override(argument)
+
+
+def test_arguments_are_parted_in_their_order():
+    assert overrides.split_arguments(["x", "b=2", "y/", "a=1"]) == (["x", "y/"], ["b=2", "a=1"])
+
+
+def test_errors():
+    with pytest.raises(TelosError) as error:
+        overrides.apply(DATA, ["train.seed.deep=1"])
+    assert error.value.must == "train.seed.deep: every part before the last must be a group of settings"
+    assert (error.value.found, error.value.fix) == ("'seed' is 1", "set seed itself")
+    with pytest.raises(TelosError) as error:
+        overrides.apply(DATA, ["seed"])
+    assert error.value.must == "an override must have the form name.name=value"
+    with pytest.raises(TelosError) as error:
+        overrides.apply(DATA, ["train.seed=[1"])
+    assert error.value.must == "the value of train.seed must be valid YAML"
