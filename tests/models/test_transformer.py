@@ -93,7 +93,7 @@ def test_bf16_is_close_to_fp32():
 
 
 @pytest.mark.skipif(machine.compiler() is None, reason="no C++ compiler")
-@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised inside torch's tracer
+@pytest.mark.filterwarnings("ignore")  # torch warns of itself while it compiles
 def test_the_compiled_blocks_equal_the_plain_ones():
     network = _network()
     segments = torch.tensor([[0] * 6 + [1] * 10] * 2, dtype=torch.int32)
@@ -118,6 +118,6 @@ def test_the_compiled_blocks_equal_the_plain_ones():
     ({"head_size": 7}, "must be even"),
 ])  # fmt: skip
 def test_sizes_that_cannot_be_are_refused(settings, words):
-    with pytest.raises(TelosError, match=".*") as error:
+    with pytest.raises(TelosError) as error:
         Transformer(**settings)
     assert words in str(error.value)
