@@ -12,12 +12,15 @@ transformers'); benchmarks/bench_tokenizer.py (time and memory).
 
 import json
 import math
+import zlib
 from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
+from telos.foundation.units import parse_bytes
 from telos.tokens.byte_level import CHARACTERS, to_bytes
 from telos.tokens.pretokenize import PATTERN, count_han, han_run_pattern, replace_surrogates, rough_pieces
 from telos.tokens.saved import SavedTokenizer, finish, tokens_by_id
@@ -30,12 +33,17 @@ FIRST_ROOM = 1.25
 
 
 class BPE(Tokenizer):
-    """``vocab_size`` counts everything, the end of text too.  A pair must stand ``min_frequency`` times to be merged."""
+    """``vocab_size`` counts everything, the end of text too.  A pair must stand ``min_frequency`` times to be merged.
+
+    ``max_learning_bytes`` bounds time and memory: of more text than this, pieces are taken by a hash of their content.
+    (Memory grows with the number of different words: about 60 bytes a byte of Chinese, 4 a byte of English.)
+    """
 
     vocab_size: int = Field(4096, ge=258)
     min_frequency: int = Field(2, ge=1)
     max_han_per_token: int | None = Field(4, ge=1)
     max_han_run: int | None = Field(8, ge=1)
+    max_learning_bytes: Annotated[int, BeforeValidator(parse_bytes), Field(ge=1)] = 64_000_000
 
     def train(self, texts: Texts, total_bytes: int) -> SavedTokenizer:
         """Raises `TelosError` where the text does not support a vocabulary of this size."""
@@ -75,15 +83,23 @@ class BPE(Tokenizer):
         )
         with progress("learning BPE", total_bytes, "B") as advance:
 
-            def pieces() -> Iterator[str]:
-                for text in texts():
-                    for piece in rough_pieces(replace_surrogates(text)):
+            def report() -> Iterator[str]:
+                for piece, piece_bytes, taken in self._pieces(texts, total_bytes):
+                    if taken:
                         yield piece
-                        advance(len(piece.encode()))
+                    advance(piece_bytes)
                 advance(0, note="merging")
 
-            backend.train_from_iterator(pieces(), trainer)
+            backend.train_from_iterator(report(), trainer)
         return [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
+
+    def _pieces(self, texts: Texts, total_bytes: int) -> Iterator[tuple[str, int, bool]]:
+        """(piece, its bytes, whether it is learned from): all of them where the text is within ``max_learning_bytes``."""
+        share = self.max_learning_bytes / max(1, total_bytes)
+        for text in texts():
+            for piece in rough_pieces(replace_surrogates(text)):
+                content = piece.encode()
+                yield piece, len(content), share >= 1 or zlib.crc32(content) < share * 2**32
 
     def _keep(self, merges: list[Merge], size: int) -> tuple[dict[str, int], list[Merge]]:
         """(token → id, merges): the first merges that give ``size`` tokens, those with too many Han characters left out.

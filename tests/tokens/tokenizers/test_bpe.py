@@ -119,6 +119,27 @@ def test_too_small_a_vocabulary_is_refused():
         BPE(vocab_size=257)
 
 
+def test_more_text_than_is_allowed_is_sampled_by_content(make):
+    lines = [f"第{i}条 国家 article {i}。" for i in range(2_000)]
+    total = sum(len(line.encode()) for line in lines)
+    spec = BPE(vocab_size=270, max_learning_bytes=total // 4)
+
+    def taken(texts: list[str]) -> list[str]:
+        return [piece for piece, _, kept in spec._pieces(lambda: iter(texts), total) if kept]
+
+    chosen = taken(lines)
+    assert 0.2 < sum(len(piece.encode()) for piece in chosen) / total < 0.3
+    assert sorted(taken(lines[::-1])) == sorted(chosen)
+    assert make(spec, lines).content == make(BPE(vocab_size=270), chosen).content
+    assert [kept for *_, kept in BPE(max_learning_bytes=total)._pieces(lambda: iter(lines), total)] == [True] * 2_000
+
+
+def test_sizes_are_written_as_people_do():
+    assert BPE(max_learning_bytes="24 MB").max_learning_bytes == 24_000_000
+    with pytest.raises(SpecError, match="must be a size"):
+        BPE(max_learning_bytes="many")
+
+
 @pytest.mark.data
 def test_chinese_laws(make, shared_data):
     import gzip
