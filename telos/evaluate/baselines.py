@@ -34,10 +34,10 @@ from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 LABELS = {
     "gzip": "gzip -9",
     "xz": "xz -9e",
-    "xz_primed": "xz -9e, primed with the training text",
+    "xz_primed": "xz -9e primed with the training text",
     "unigram": "unigram",
-    "5_gram": "5-gram, all training text",
-    "5_gram_seen": "5-gram, only what the model saw",
+    "5_gram": "5-gram on all training text",
+    "5_gram_seen": "5-gram on only what the model saw",
 }
 """Names of the baselines → how a report calls them."""
 RESULT_FILE = "result.json"

@@ -10,7 +10,7 @@ Tests: tests/evaluate/test_score.py (a network whose answer is known, every stri
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,7 +30,7 @@ def network_nll(
     context_length: int | None = None,
     stride: int | None = None,
     batch_tokens: int = 8192,
-    dtype: Literal["bfloat16"] | None = None,
+    dtype: Literal["float32", "bfloat16"] | None = None,
     what: str = "score",
 ) -> np.ndarray:
     """Nats of each token of a stream, float32 of shape (n,).
@@ -38,7 +38,7 @@ def network_nll(
     ``tokens``: documents one after another, each ended by ``end_of_text``, which also stands before the first.
     ``context_length``: targets in a window, by default the network's.  ``stride``: new targets in a window, by default
     all (windows that do not overlap).  ``batch_tokens``: about how many targets go through the network at once.
-    ``dtype``: "bfloat16" computes under autocast.  ``what``: the name beside the progress bar.
+    ``dtype``: of activations, by default the network's.  ``what``: the name beside the progress bar.
 
     Cost: n · context_length / stride tokens forward.  Raises `TelosError` where the window does not fit the network or
     the stride does not fit the window.
@@ -62,7 +62,7 @@ def network_nll(
     with (
         torch.inference_mode(),
         _evaluating(network),
-        _autocast(network, dtype),
+        _computing_in(network, dtype),
         progress(what, len(targets), "tokens") as advance,
     ):
         for at in range(0, len(starts), rows):
@@ -136,7 +136,20 @@ def _device(network: Any) -> "torch.device":
     return next((p.device for p in getattr(network, "parameters", tuple)()), torch.device("cpu"))
 
 
-def _autocast(network: Network, dtype: str | None) -> AbstractContextManager:
+@contextmanager
+def _computing_in(network: Any, dtype: str | None) -> Iterator[None]:
+    """Activations in this type: by the network's own ``compute_dtype`` where it has one, else under autocast."""
     import torch
 
-    return nullcontext() if dtype is None else torch.autocast(_device(network).type, dtype=getattr(torch, dtype))
+    if dtype is None:
+        yield
+    elif hasattr(network, "compute_dtype"):
+        usual = network.compute_dtype
+        network.compute_dtype = getattr(torch, dtype)
+        try:
+            yield
+        finally:
+            network.compute_dtype = usual
+    else:
+        with torch.autocast(_device(network).type, dtype=getattr(torch, dtype)):
+            yield

@@ -126,8 +126,19 @@ def test_a_transformer_gives_what_one_pass_over_each_document_gives():
     np.testing.assert_allclose(found, torch.cat(alone).numpy(), atol=2e-5)
     in_bfloat16 = network_nll(network, stream, stride=1, dtype="bfloat16")
     assert 0 < np.abs(in_bfloat16 - found).max() < 0.2
+    assert network.compute_dtype == torch.float32
     cut = network_nll(network, stream, context_length=4)
     assert np.abs(cut - found).max() > 0.01  # the context does matter
+
+
+def test_a_network_without_a_type_of_its_own_computes_under_autocast():
+    class Scales(Sees):
+        def hidden(self, inputs: Inputs, state=None) -> Hidden:
+            return Hidden(torch.nn.functional.linear(torch.ones(*inputs.tokens_BT.shape, 1), torch.full((1, 1), 1 / 3)))
+
+    stream = np.zeros(3, int)
+    assert network_nll(Scales(4), stream)[0] == np.float32(1 / 3)
+    assert network_nll(Scales(4), stream, dtype="bfloat16")[0] == torch.tensor(1 / 3, dtype=torch.bfloat16).float().item()
 
 
 def test_windows_that_cannot_be_are_refused():

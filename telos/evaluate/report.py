@@ -1,0 +1,165 @@
+"""The report of a run: report.html, self-contained, and report.json, the same facts.
+
+Every part that is missing is left out, never guessed.  Tests: tests/evaluate/test_report.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from telos.evaluate import plots
+from telos.evaluate.likelihood import Interval, Likelihood
+from telos.evaluate.plots import Curve
+from telos.evaluate.verdict import Baseline, next_steps, sentence, summary
+from telos.foundation.files import write_file, write_json
+from telos.foundation.units import format_bytes, format_count, format_seconds
+
+
+class Headline(TypedDict, total=False):
+    """The held-out result.  ``units``: how many documents or blocks (``unit_kind``) the intervals stand on."""
+
+    bits_per_byte: float
+    bits_per_byte_ci95: Interval | None
+    nats_per_token: float
+    perplexity: float
+    nats_per_character: float
+    test_bytes: int
+    units: int
+    unit_kind: str
+
+
+class Sample(TypedDict, total=False):
+    """``settings``: how it was drawn, in words or as ``temperature=0.8`` …"""
+
+    prompt: str
+    text: str
+    settings: str
+
+
+class FunnelStep(TypedDict):
+    """What is left, or was taken out, at one step of the corpus; ``step`` says which."""
+
+    step: str
+    documents: int
+    bytes: int
+
+
+class Table(TypedDict):
+    """Any small table, for example bits per byte by source or by length."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+class Cost(TypedDict, total=False):
+    """``seconds``: stage → seconds.  ``tokens``: seen in training, repeats included."""
+
+    seconds: Mapping[str, float]
+    total_seconds: float
+    peak_memory_bytes: int
+    steps: int
+    tokens: int
+    tokens_per_second: float
+    train_tokens: int
+    epochs: float
+    flops: float
+
+
+class Report(TypedDict, total=False):
+    """All that a report may show.
+
+    ``title``; ``created``: ISO date; ``language``: ISO 639-1 code of the corpus, for the reader's fonts; ``notes``: facts
+    to be said at the top (the corpus was sampled, one document was split by position); ``parameters``; ``model``: its
+    path; ``baselines``: from `telos.evaluate.verdict`; ``train``, ``validation``: curves; ``recipe``: YAML; ``machine``:
+    fact → value; ``next_steps``: by default from the verdicts.
+    """
+
+    title: str
+    created: str
+    language: str
+    notes: Sequence[str]
+    model: str
+    parameters: int
+    headline: Headline
+    baselines: list[Baseline]
+    train: Curve
+    validation: Curve
+    samples: Sequence[Sample]
+    funnel: Sequence[FunnelStep]
+    tables: Sequence[Table]
+    machine: Mapping[str, Any]
+    recipe: str
+    cost: Cost
+    next_steps: Sequence[str]
+
+
+def headline(ours: Likelihood, unit_kind: str) -> Headline:
+    """What a likelihood says, undefined values left out."""
+    found = {
+        "bits_per_byte": ours.bits_per_byte,
+        "bits_per_byte_ci95": ours.bits_per_byte_interval(),
+        "nats_per_token": ours.nats_per_token,
+        "perplexity": ours.perplexity,
+        "nats_per_character": ours.nats_per_character,
+        "test_bytes": int(ours.bytes.sum()),
+        "units": len(ours.nats),
+        "unit_kind": unit_kind,
+    }
+    return {name: value for name, value in found.items() if value is not None}  # type: ignore[return-value]
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write report.html and report.json into an existing folder, each replaced whole."""
+    judged = report.get("baselines", [])
+    told: dict[str, Any] = {"next_steps": next_steps(judged)} | dict(report)
+    if judged:
+        told["summary"] = summary(judged)
+    write_json(Path(folder) / "report.json", told)
+    write_file(Path(folder) / "report.html", html(report))
+
+
+def html(report: Report) -> str:
+    """The page: one file without any reference to another."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(loader=PackageLoader("telos.evaluate", ""), autoescape=True, undefined=StrictUndefined,
+                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    pages.filters |= {"size": format_bytes, "count": format_count, "duration": format_seconds, "fact": _fact}
+    judged = report.get("baselines", [])
+    page = pages.get_template("report.html.jinja")
+    return page.render(report=report, verdicts=[(b["verdict"], sentence(b)) for b in judged], summary=summary(judged),
+                       next_steps=report.get("next_steps", next_steps(judged)), plots=_plots(report))  # fmt: skip
+
+
+def _plots(report: Report) -> dict[str, str]:
+    """Name → SVG of each plot that has its data."""
+    found = {}
+    top, judged = report.get("headline", {}), report.get("baselines", [])
+    if judged and "bits_per_byte" in top:
+        ours = ("this model", top["bits_per_byte"], top.get("bits_per_byte_ci95"), True)
+        found["ladder"] = plots.ladder([ours, *((b["label"], b["bits_per_byte"], b.get("interval"), False) for b in judged)])
+    train, validation = report.get("train"), report.get("validation")
+    if train and len(train.get("nats_per_token", ())) > 1:
+        for over in ("seconds", "tokens"):
+            if over in train:
+                shown = validation if validation and over in validation else None
+                found[f"loss_{over}"] = plots.loss(train, shown, over)  # type: ignore[arg-type]
+    if train and "steps" in train and len(train.get("learning_rate", ())) > 1:
+        found["learning_rate"] = plots.learning_rate(train)
+    return found
+
+
+def _fact(value: Any) -> str:
+    """A value of a table, for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_fact, value))
+    return str(value)
