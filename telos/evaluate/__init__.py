@@ -1,0 +1,1 @@
+"""What measures: scoring, likelihoods, metrics, baselines, verdicts, the report and the model card."""

@@ -45,13 +45,13 @@ def full() -> Report:
     }  # fmt: skip
 
 
-FACTS = """\
+FACTS = """
 1.443 | bits per byte of held-out text | in 50 documents | 6.01M parameters | One document was split by position.
-1,234 | 12.3 MB | Better than 5-gram on all training text: | Worse than xz -9e: 0.243 bits per byte more
-A baseline that has learned next to nothing | 床前明月光 | ，疑是地上霜。 | 举头<b>望</b> | temperature 0.8 | 唐诗 & <script>alert(1)</script>
-By source | 唐.txt | kind: transformer | A processor | 25 GB | avx2, amx_bf16 | 2m 56s | 1.9 GB | 5,079,040 | 38.8k | 1.88""".replace(
-    "\n", " | "
-).split(" | ")
+Better than 5-gram on all training text: | Worse than xz -9e: 0.243 bits per byte more
+A baseline that has learned next to nothing | 1,234 | 12.3 MB | temperature 0.8
+床前明月光 | ，疑是地上霜。 | 举头<b>望</b> | 唐诗 & <script>alert(1)</script> | 唐.txt | By source
+A processor | 25 GB | avx2, amx_bf16 | 2m 56s | 1.9 GB | 5,079,040 | 38.8k | 1.88 | kind: transformer
+"""
 
 
 class Balanced(HTMLParser):
@@ -92,7 +92,7 @@ class Balanced(HTMLParser):
 def test_the_whole_report():
     page = html(full())
     seen = Balanced(page)
-    for fact in FACTS:
+    for fact in FACTS.strip().replace("\n", " | ").split(" | "):
         assert fact in seen.text, fact
     assert seen.tags.count("svg") == 4
     assert "script" not in seen.tags
