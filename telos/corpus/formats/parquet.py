@@ -1,0 +1,50 @@
+"""Parquet: one document a row, its text in one column; read a batch at a time."""
+
+import io
+from collections.abc import Iterator
+
+from telos.corpus.compression import Stream, one_line
+from telos.corpus.sources import RawDocument
+from telos.foundation.errors import TelosError
+
+SUFFIXES = (".parquet", ".pq")
+_BATCH_ROWS = 1024
+
+
+def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
+    """A document for each row; null is an empty text."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(io.BytesIO(stream.read()) if stream.compression else name)
+        _check(file.schema_arrow, name, text_field)
+        number = 0
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[text_field]):
+            for text in batch.column(0).cast(pyarrow.large_string()).to_pylist():
+                number += 1
+                yield RawDocument(text or "", number)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise TelosError(f"{name} must be a whole Parquet file", one_line(error),
+                         "copy or download it again, or leave it out with corpus.exclude") from None  # fmt: skip
+
+
+def _check(schema: object, name: str, text_field: str) -> None:
+    import pyarrow
+
+    assert isinstance(schema, pyarrow.Schema)
+    types = {field.name: field.type for field in schema}
+    texts = [column for column, kind in types.items() if _is_text(kind)]
+    fix = f"name it: corpus.text_field={texts[0] if texts else 'NAME'}, or leave the file out: corpus.exclude=PATTERN"
+    if text_field not in types:
+        raise TelosError(f"{name} must have the column '{text_field}'", f"columns {', '.join(types) or '(none)'}", fix)
+    if not _is_text(types[text_field]):
+        raise TelosError(f"{name} must have text in its column '{text_field}'", f"type {types[text_field]}", fix)
+
+
+def _is_text(kind: object) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type  # type: ignore[attr-defined]
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
