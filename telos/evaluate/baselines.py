@@ -86,7 +86,7 @@ def compressed_bytes(test: bytes, train: bytes | None = None) -> dict[str, int]:
     return sizes | ({} if train is None else {"xz_primed": xz_primed_bytes(train, test)})
 
 
-def compressed_bits_per_byte(size_bytes: int, text_bytes: int) -> float:
+def compressed_bits_per_byte(size_bytes: float, text_bytes: float) -> float:
     """8 · compressed size / bytes of text (the documents' own, without the bytes that end them)."""
     return 8 * size_bytes / text_bytes
 

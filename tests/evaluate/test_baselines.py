@@ -11,8 +11,11 @@ import pytest
 from telos.evaluate import baselines
 from telos.evaluate.baselines import Request, compressed_bits_per_byte, compressed_bytes, counted
 from telos.evaluate.compressors import gzip_bytes, xz_bytes, xz_primed_bytes
+from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.models.ngram import NGram
+from telos.tokens.store import TokenStore
+from telos.tokens.tokenizers.byte import Byte
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
@@ -90,6 +93,20 @@ def test_parts_that_are_not_asked_for_are_left_out(files):
     only_tokens = baselines.run(Request.parse(request(files, test_text=None, train_text=None)))
     assert only_tokens["compressed_bytes"] == {}
     assert set(only_tokens["counted"]) == {"unigram", "5_gram", "5_gram_seen"}
+
+
+def test_a_token_store_is_read_as_its_stream(files):
+    tokenizer = Byte().train(lambda: iter([POEM]), len(POEM.encode()))
+    texts = [POEM[i : i + 7] for i in range(0, len(POEM), 7)]
+    documents = [Document(id=f"{i:032x}", text=text, source="诗.txt") for i, text in enumerate(texts)]
+    store = TokenStore.write(files / "store", documents, tokenizer, shard_tokens=16)
+    vocabulary = tokenizer.vocabulary
+    fitted = {"5_gram": {"tokens": str(files / "store")}}
+    baselines.run(Request.parse(request(files, counted=fitted, test_text=None, test_tokens=str(files / "store"),
+                                        vocabulary_size=vocabulary.size, end_of_text=vocabulary.end_of_text)))  # fmt: skip
+    stream = np.concatenate([[*tokenizer.encode(text), vocabulary.end_of_text] for text in texts])
+    assert store.num_tokens == len(stream)
+    np.testing.assert_array_equal(np.load(files / "out" / "5_gram.npy"), counted(stream, stream, vocabulary).nll)
 
 
 def test_every_baseline_has_a_label(files):
