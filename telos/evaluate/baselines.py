@@ -91,11 +91,14 @@ def compressed_bits_per_byte(size_bytes: float, text_bytes: float) -> float:
     return 8 * size_bytes / text_bytes
 
 
-def counted(train: np.ndarray, test: np.ndarray, vocabulary: Vocabulary, order: int = 5) -> Scored:
-    """An n-gram model fitted on one stream of tokens and scored on another."""
+def counted(
+    train: np.ndarray, test: np.ndarray, vocabulary: Vocabulary, order: int = 5, starts: np.ndarray | None = None
+) -> Scored:
+    """An n-gram model fitted on one stream of tokens and scored on another.  ``starts``: where pieces cut
+    out of documents begin in the first (see `kneser_ney.depths`)."""
     began = time.perf_counter()
     model = NGram(order=order).build(vocabulary)
-    model.fit(train)
+    model.fit(train, starts)
     fitted = time.perf_counter()
     nll = model.nll(test)
     return Scored(nll, len(train), fitted - began, time.perf_counter() - fitted, model.state_bytes)

@@ -64,10 +64,11 @@ class KneserNey(Counting):
         """Memory of the counts and what is derived from them."""
         return self.unigrams.nbytes + self.probabilities.nbytes + sum(table.state_bytes for table in self.tables)
 
-    def fit(self, tokens: np.ndarray) -> None:
+    def fit(self, tokens: np.ndarray, starts: np.ndarray | None = None) -> None:
+        """Count a stream.  ``starts``, of the same length: where pieces cut out of documents begin (see `kneser_ney.depths`)."""
         tokens = self._checked(tokens)
-        empty = np.zeros(self.vocabulary.size, np.uint32)
-        found = count(tokens, self.vocabulary.end_of_text, self.vocabulary.size, self.spec.order) if len(tokens) else (empty, [])
+        end, size = self.vocabulary.end_of_text, self.vocabulary.size
+        found = count(tokens, end, size, self.spec.order, starts) if len(tokens) else (np.zeros(size, np.uint32), [])
         self._set(len(tokens), *found)
 
     def nll(self, tokens: np.ndarray) -> np.ndarray:
@@ -75,7 +76,7 @@ class KneserNey(Counting):
         if not len(tokens):
             return np.zeros(0, np.float32)
         end, size = self.vocabulary.end_of_text, self.vocabulary.size
-        depth = depths(tokens, end)
+        depth, _ = depths(tokens, end)
         probability = self.probabilities[tokens]
         ids = tokens.astype(np.int64)
         for length, table in enumerate(self.tables, start=2):

@@ -139,6 +139,24 @@ def test_no_context_reaches_across_a_document():
     np.testing.assert_array_equal(in_other_order.nll(np.array(documents[0])), forward[0])
 
 
+def test_no_ngram_reaches_across_a_cut():
+    """Raw counts of the longest n-grams of cut pieces, by a plain count over each piece: one that is whole has the end of
+    text before it, one that was cut out has nothing that is known."""
+    end, order = 6, 3
+    pieces = [([1, 2, 1, 2, 6], False), ([2, 1, 2, 3], True), ([1, 2, 6], False), ([3, 1, 2, 1], True), ([4], True)]
+    expected: Counter[tuple[int, ...]] = Counter()
+    for piece, cut in pieces:
+        known = piece if cut else [end, *piece]
+        expected.update(zip(*(known[i:] for i in range(order)), strict=False))
+    model = NGram(order=order).build(Vocabulary(6, "test", {END_OF_TEXT: end}))
+    tokens = np.concatenate([np.array(piece) for piece, _ in pieces])
+    starts = np.concatenate([(np.arange(len(piece)) == 0) * (2 if cut else 1) for piece, cut in pieces])
+    model.fit(tokens, starts)
+    assert grams(model, order) == expected
+    model.fit(tokens)
+    assert grams(model, order) != expected
+
+
 def test_discounts_on_known_counts():
     # n1 … n4 = 4, 3, 2, 1: Y = 0.4, D1 = 1 − 0.8·3/4, D2 = 2 − 1.2·2/3, D3+ = 3 − 1.6·1/2
     np.testing.assert_allclose(discounts(np.array([1] * 4 + [2] * 3 + [3] * 2 + [4, 9])), [0, 0.4, 1.2, 2.2])

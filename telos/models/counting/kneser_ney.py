@@ -89,23 +89,39 @@ def unigram(counts: np.ndarray) -> np.ndarray:
     return (counts - off + off.sum() / len(counts)) / total
 
 
-def depths(tokens: np.ndarray, end: int) -> np.ndarray:
-    """How many tokens of its own document stand before each token of a stream, int64 (n,)."""
-    starts = np.concatenate([[0], np.flatnonzero(tokens[:-1] == end) + 1])
-    lengths = np.diff(np.append(starts, len(tokens)))
-    return np.arange(len(tokens)) - np.repeat(starts, lengths)
+STARTS_DOCUMENT, STARTS_PIECE = 1, 2
+"""Values of ``starts``: a document begins at this token; a piece cut out of the middle of a document does."""
 
 
-def count(tokens: np.ndarray, end: int, size: int, order: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+def depths(tokens: np.ndarray, end: int, starts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """For each token of a stream: how many tokens of its own document stand before it, int64 (n,), and whether the document
+    is there from its start, bool (n,).  ``starts`` (n,): see above; None where every document is whole.  What stands before
+    a piece is unknown, so its tokens count from -1."""
+    marks = np.zeros(len(tokens), np.int8) if starts is None else starts.copy()
+    begins = np.concatenate([[True], tokens[:-1] == end])
+    marks[begins & (marks == 0)] = STARTS_DOCUMENT
+    first = np.flatnonzero(marks)
+    lengths = np.diff(np.append(first, len(tokens)))
+    whole = np.repeat(marks[first] == STARTS_DOCUMENT, lengths)
+    return np.arange(len(tokens)) - np.repeat(first, lengths) - ~whole, whole
+
+
+def count(
+    tokens: np.ndarray, end: int, size: int, order: int, starts: np.ndarray | None = None
+) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """Adjusted counts of every n-gram of a stream of at least one token: those of the ``size`` tokens, uint32 (V,), and
-    for each length 2 … ``order`` (keys, counts).  Takes one sort a length; about 50 bytes a token while it works."""
-    depth = depths(tokens, end)
+    for each length 2 … ``order`` (keys, counts).  No n-gram reaches into a document or piece (``starts``: see `depths`).  Takes one sort a length;
+    about 50 bytes a token while it works."""
+    depth, whole = depths(tokens, end, starts)
     ids = tokens.astype(np.int64)
     raw, at_start = np.bincount(tokens, minlength=size), np.zeros(size, bool)
     keys, adjusted, tables = np.arange(size), raw, []
     for length in range(2, order + 1):
         places = np.flatnonzero(depth >= length - 2)
-        context = np.concatenate([[end], ids[:-1]])[places]
+        before = np.concatenate([[end], ids[:-1]])
+        if length == 2:
+            before[(depth == 0) & whole] = end  # after a piece, something else may stand there
+        context = before[places]
         packed = context * size + tokens[places]
         by_key = np.argsort(packed)
         packed = packed[by_key]
@@ -114,7 +130,11 @@ def count(tokens: np.ndarray, end: int, size: int, order: int) -> tuple[np.ndarr
         extensions = np.bincount(ids[seen_at], minlength=len(keys))
         adjusted = np.where(at_start, raw, extensions)
         tables.append((keys, adjusted.astype(np.uint32)))
-        keys, raw, at_start = packed[first], np.diff(np.append(first, len(packed))), depth[seen_at] == length - 2
+        keys, raw, at_start = (
+            packed[first],
+            np.diff(np.append(first, len(packed))),
+            (depth[seen_at] == length - 2) & whole[seen_at],
+        )
         longer = np.full(len(tokens), -1)
         longer[places[by_key]] = np.repeat(np.arange(len(first)), raw)
         ids = longer
