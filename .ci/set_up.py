@@ -21,7 +21,7 @@ class Refused(Exception):
     """What must hold, what was found, what to do."""
 
     def __init__(self, must, found, fix):
-        Exception.__init__(self, "error: {}\n  found: {}\n  to do: {}".format(must, found, fix))
+        Exception.__init__(self, f"error: {must}\n  found: {found}\n  to do: {fix}")
 
 
 def check(version, has_ensurepip):
@@ -42,7 +42,9 @@ def shown(line):
     if match.group(3):
         return "  installing"
     name = match.group(1).rsplit("/", 1)[-1]
-    return "  downloading {}".format(name) + (" ({})".format(match.group(2)) if match.group(2) else "")
+    if name.endswith(".metadata"):
+        return None
+    return f"  downloading {name}" + (f" ({match.group(2)})" if match.group(2) else "")
 
 
 def make_environment(folder):
@@ -59,20 +61,20 @@ def install(python, what, log, index=None):
     """``pip install`` of an editable ``what`` at the pinned versions; all of pip's output goes to the file ``log``."""
     command = [python, "-m", "pip", "install", "--progress-bar", "off", "--constraint", "constraints.txt", "--editable", what]
     command += ["--extra-index-url", index] if index else []
-    print("installing {} at the versions in constraints.txt; the first time some minutes".format(what), flush=True)
+    print(f"installing {what} at the versions in constraints.txt; the first time some minutes", flush=True)
     began, lines = time.time(), []
-    with open(log, "w", encoding="utf-8") as file:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    with open(log, "w", encoding="utf-8") as file, process:
         for line in process.stdout:
             file.write(line)
             lines.append(line)
             if shown(line):
                 print(shown(line), flush=True)
-    if process.wait() != 0:
+    if process.returncode != 0:
         sys.stderr.write("".join(lines[-15:]))
         raise Refused("pip must be able to install " + what, "it failed; its last lines are above, all of them in " + log,
                       "check the network connection, then run the same command again")  # fmt: skip
-    print("installed in {:.0f} s".format(time.time() - began), flush=True)
+    print(f"installed in {time.time() - began:.0f} s", flush=True)
 
 
 def main(folder, what):
