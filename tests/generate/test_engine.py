@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,8 @@ from telos.foundation.random import key
 from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.models import Inputs
+from telos.models.ngram import NGram
+from telos.tokens.tokenizers.byte import Byte
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 PROMPTS = ["a", "", "春眠不觉晓，", "The quick brown fox", "a", "z" * 40]
@@ -200,3 +203,15 @@ def test_counting_models_continue_several_prompts_of_unequal_length(script, toke
     found = engine.generate(["", "xyz", "xyzuvw"], GREEDY)
     assert [one.text for one in found] == ["abcdef", "def", ""]
     assert [one.finish_reason for one in found] == ["end_of_text"] * 3
+
+
+def test_an_ngram_model_continues_and_knows_its_probabilities():
+    text = "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。" * 3
+    tokenizer = Byte().train(lambda: iter([text]), len(text.encode()))
+    model = NGram(order=5).build(tokenizer.vocabulary)
+    model.fit(np.append(tokenizer.encode(text), tokenizer.vocabulary.end_of_text))
+    engine = Engine(model, tokenizer)
+    assert engine.generate(["春眠不觉"], Sampling(temperature=0, max_tokens=99, stop=["。"]))[0].text == "晓，处处闻啼鸟"
+    found = engine.generate(["春眠"], DRAWN)[0]
+    ids = np.concatenate([tokenizer.encode("春眠"), found.tokens]).astype(np.int64)
+    assert found.log_probabilities == pytest.approx((-model.nll(ids)[6:]).tolist(), abs=1e-5)
