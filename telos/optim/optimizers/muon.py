@@ -5,7 +5,7 @@
 
 orthogonal(U) is about the nearest matrix with all singular values 1 (U Vᵀ of its decomposition), by Newton–Schulz iterations
 
-    X₀ = U / ‖U‖_F          A = X Xᵀ          X ← a X + (b A + c A²) X
+    X₀ = U / ‖U‖_F          A = X Xᵀ          X ← (a I + b A + c A²) X        (A = Xᵀ X on the right where rows > columns)
 
 with (a, b, c) = (3.4445, −4.7750, 2.0315): they raise small singular values fastest.  After 5 iterations none is above 1.21, and
 all that began above 1/500 of the norm are above 0.68.  Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural
@@ -31,16 +31,18 @@ def orthogonalize(matrices: Tensor, iterations: int) -> Tensor:
     """Newton–Schulz over a stack of matrices (n, r, c), in their type; singular values come near 1."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT.contiguous() if tall else matrices
     # The norm is taken in fp32: a sum of 10⁵ squares in bf16 is wrong in its second figure.
-    norm = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
-    x = x * norm.clamp(min=1e-7).reciprocal().to(x.dtype)
+    norm = torch.linalg.vector_norm(
+        matrices, dim=(-2, -1), keepdim=True, dtype=torch.promote_types(matrices.dtype, torch.float32)
+    )
+    x = matrices * norm.clamp(min=1e-7).reciprocal().to(matrices.dtype)
     for _ in range(iterations):
-        gram = torch.bmm(x, x.mT)
-        # On CPU the product and then the sum is faster than baddbmm, which copies its addend first.
+        # The smaller of the two Gram matrices, and the whole polynomial a I + b A + c A² formed on it: one pass over X.
+        gram = torch.bmm(x.mT, x) if tall else torch.bmm(x, x.mT)
         polynomial = torch.bmm(gram, gram).mul_(c).add_(gram, alpha=b)
-        x = torch.bmm(polynomial, x).add_(x, alpha=a)
-    return x.mT if tall else x
+        polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
+        x = torch.bmm(x, polynomial) if tall else torch.bmm(polynomial, x)
+    return x
 
 
 @torch.no_grad()
