@@ -67,7 +67,8 @@ class Command:
 
     def __init__(self, environment: dict[str, str]):
         self.environment = environment
-        self.prefix = ["unshare", "-rn"] if can_unshare() else []
+        # By its full path, so that a test can hide all programs.
+        self.prefix = [shutil.which("unshare"), "-rn"] if can_unshare() else []
 
     def arguments(self, *words: object) -> list[str]:
         return [*self.prefix, sys.executable, "-m", "telos.cli", *map(str, words)]
