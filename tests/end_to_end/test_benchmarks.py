@@ -1,0 +1,97 @@
+"""The benchmarks' own arithmetic: the reference recipe's schedule and figure, and what a comparison says."""
+
+import importlib.util
+import math
+import sys
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="module")
+def load(root):
+    def by_name(name):
+        spec = importlib.util.spec_from_file_location(name, root / f"benchmarks/{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return by_name
+
+
+@pytest.fixture(scope="module")
+def reference(load):
+    return load("reference_shakespeare")
+
+
+def test_the_reference_schedule(reference):
+    """Rises over 100 steps to 1e-3, is half-way at the middle of the cosine, ends at 1e-4."""
+    rates = [reference.learning_rate(step) for step in range(2000)]
+    assert rates[0] == pytest.approx(1e-3 / 101)
+    assert max(rates) == rates[100] == pytest.approx(1e-3)
+    assert rates[1050] == pytest.approx(5.5e-4)
+    assert rates[-1] == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_the_reference_reads_nine_tenths(reference, tmp_path):
+    text = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n" * 5
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    training, validation, size = reference.read(tmp_path / "a.txt")
+    assert (len(training), len(training) + len(validation)) == (int(0.9 * len(text)), len(text))
+    assert size == len(set(text))
+
+
+def test_the_reference_network_is_the_published_one(reference):
+    network, optimizer = reference.build(65)
+    assert sum(p.numel() for p in network.parameters()) == 65 * 128 + 64 * 128 + 4 * (12 * 128**2 + 13 * 128) + 2 * 128
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+    assert all(group["betas"] == (0.9, 0.99) for group in optimizer.param_groups)
+    dropouts = [module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)]
+    assert dropouts == [0.0] * len(dropouts)
+
+
+def test_the_reference_scores_every_character_once(reference):
+    """A network that knows nothing gives log V, whatever the length; one window more or less would not show, a weight would."""
+
+    class Known(torch.nn.Module):
+        def forward(self, ids):
+            logits = torch.zeros(*ids.shape, 5)
+            logits[..., 0] = math.log(4.0)  # p(0) = 1/2, the others 1/8
+            return type("Out", (), {"logits": logits})
+
+    for length in (65, 129, 200, 64 * 300 + 7):
+        ids = torch.zeros(length, dtype=torch.int64)
+        ids[-1] = 3  # in the last, short window
+        wanted = ((length - 2) * math.log(2) + math.log(8)) / (length - 1)
+        assert reference.validate(Known(), ids) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_reference_learns(reference):
+    torch.manual_seed(1)
+    network, optimizer = reference.build(4)
+    ids = torch.arange(4000) % 4
+    reference.train(network, optimizer, ids, steps=20, seed=1)
+    assert reference.validate(network, ids[:650]) < 0.7 * math.log(4)
+
+
+def test_a_comparison(load):
+    bench = load("bench_shakespeare")
+    peer = [{"seconds": 100.0, "nats_per_char": 1.89}, {"seconds": 120.0, "nats_per_char": 1.88}]
+    good = bench.compare({"ours": [{"seconds": 20.0, "nats_per_char": 1.88}] * 2, "peer": peer})
+    assert good["ratio_seconds"] == pytest.approx(20 / 110, abs=1e-4)
+    assert good["within_target"]
+    slow = bench.compare({"ours": [{"seconds": 30.0, "nats_per_char": 1.88}] * 2, "peer": peer})
+    poor = bench.compare({"ours": [{"seconds": 20.0, "nats_per_char": n} for n in (1.87, 1.89)], "peer": peer})
+    assert not slow["within_target"]
+    assert not poor["within_target"]
+
+
+def test_an_unknown_benchmark_is_refused(root):
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "shakspeare"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "shakespeare" in done.stderr
+    assert "found: shakspeare" in done.stderr
