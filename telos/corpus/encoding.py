@@ -22,7 +22,7 @@ _CHINESE = (
     ("gb18030", ((0xA1, 0xA3), (0xB0, 0xD7)), 0xA1),
     ("big5hkscs", ((0xA1, 0xA3), (0xA4, 0xC6)), 0x40),
 )
-_PAIRED_SHARE = 0.8
+_PAIRED_SHARE = 0.5
 _EVERYDAY_SHARE = 0.5
 _DAMAGED_SHARE = 0.1
 
@@ -34,11 +34,10 @@ def mark(head: bytes) -> tuple[bytes, str] | None:
 
 def decode(data: bytes) -> tuple[str, str | None]:
     """(text without a byte order mark, None if it was whole UTF-8 and else how it was read, in a few words)."""
-    found = mark(data)
-    if found is not None:
-        bom, name = found
-        text = data[len(bom) :].decode(name, errors="replace")
-        return text, None if name == "utf-8" and "\ufffd" not in text else name
+    bom, name = mark(data) or (b"", "utf-8")
+    data = data[len(bom) :]
+    if name != "utf-8":
+        return data.decode(name, errors="replace"), name
     try:
         return data.decode(), None
     except UnicodeDecodeError:

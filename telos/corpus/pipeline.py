@@ -83,7 +83,7 @@ def _finish(
     stages = [staging.read, staging.clean, duplicates, *([written.sampled] if max_bytes is not None else [])]
     assert stages[-1].bytes_out == sum(s["bytes"] for s in written.splits.values()), "bytes were lost between stages"
     return {
-        "hash": written.hash.hexdigest(), "split_note": assignment.note, "splits": written.splits,
+        "hash": written.hash(), "split_note": assignment.note, "splits": written.splits,
         "funnel": [s.as_dict() for s in stages], "repaired": staging.repaired[:_LISTED], "skipped": staging.skipped[:_LISTED],
     }  # fmt: skip
 
@@ -112,7 +112,7 @@ class _Written:
         self.writers = {name: shards.ShardWriter(folder / name) for name in SPLITS}
         self.splits = {name: {"documents": 0, "bytes": 0, "characters": 0, "parts": 0} for name in SPLITS}
         self.sampled = Stage("sampled")
-        self.hash = hashlib.blake2b(digest_size=16)
+        self.ids = {name: hashlib.blake2b(digest_size=16) for name in SPLITS}
 
     def take(self, table: Any, target: np.ndarray, limit: np.ndarray) -> None:
         """Staged documents: the place in `SPLITS` of each (past the end: dropped), and how many bytes it may train."""
@@ -171,7 +171,11 @@ class _Written:
         facts["documents"] += table.num_rows
         facts["bytes"] += int(table["bytes"].to_numpy().sum())
         facts["characters"] += int(table["characters"].to_numpy().sum())
-        self.hash.update(f"{name}\n".encode() + "".join(table["id"].to_pylist()).encode())
+        self.ids[name].update("".join(table["id"].to_pylist()).encode())
+
+    def hash(self) -> str:
+        """Over the ids of each split in their order, however they were grouped on the way."""
+        return hashlib.blake2b(b"".join(self.ids[name].digest() for name in SPLITS), digest_size=16).hexdigest()
 
     def close(self) -> None:
         for name, writer in self.writers.items():
