@@ -13,11 +13,11 @@ WORKERS ?= 2
 export TORCH_INDEX
 
 BIN := $(VENV)/bin
-CODE := telos tests benchmarks .ci/set_up.py
+CODE := telos tests benchmarks .ci/set_up.py .ci/pins.py
 PINS := pyproject.toml constraints.txt .ci/set_up.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench clean distclean
+.PHONY: help demo test test-long check format bench pins clean distclean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ format: $(VENV)/set-up-dev  ## Format the code and mend what ruff can mend
 
 bench: $(VENV)/set-up-dev  ## Run the benchmarks; one JSON line each, kept in benchmarks/results
 	$(BIN)/python -m benchmarks
+
+pins: $(VENV)/set-up-dev  ## Write the installed versions to constraints.txt
+	@$(BIN)/python .ci/pins.py >$(VENV)/pins.txt && cp $(VENV)/pins.txt constraints.txt
 
 clean:  ## Remove caches and build products (not .venv, not runs)
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

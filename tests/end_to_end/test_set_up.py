@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,8 +73,10 @@ def clone(root, tmp_path):
     return folder
 
 
-def make(folder, *words):
-    return subprocess.run(["make", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+def make(folder, *words, **environment):
+    return subprocess.run(
+        ["make", "-C", str(folder), *words], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -99,6 +102,16 @@ class TestStamps:
         done = make(clone, "demo", "PYTHON=python9.9")
         assert done.returncode == 2
         assert "error: Telos needs Python 3.11 or newer; python9.9 was not found" in done.stderr
+
+    def test_an_old_python3_is_passed_over_for_a_newer_one(self, clone, tmp_path):
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        (programs / "python3").write_text("#!/bin/sh\nexit 1\n")
+        (programs / "python3.12").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        for program in programs.iterdir():
+            program.chmod(0o755)
+        done = make(clone, "-n", ".venv/set-up", PATH=f"{programs}:{os.environ['PATH']}")
+        assert re.search(r"^python3\.1\d \.ci/set_up\.py \.venv \.$", done.stdout, re.MULTILINE), done.stdout
 
     def test_help_names_every_target_that_people_use(self, clone):
         shown = make(clone, "help").stdout
