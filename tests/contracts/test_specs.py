@@ -56,6 +56,11 @@ def name(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else str(value)
 
 
+def written(cls: type[Spec], field: str) -> str:
+    """The field's name in a recipe."""
+    return cls.model_fields[field].alias or field
+
+
 def required(cls: type[Spec]) -> dict[str, Any]:
     return REQUIRED.get((str(cls._family), cls.kind()), {})
 
@@ -143,10 +148,10 @@ def test_another_setting_is_another_hash(cls):
 @pytest.mark.parametrize("cls", CONCRETE, ids=name)
 def test_the_schema_has_every_field_with_its_default(cls):
     schema = json_schema(cls)
-    assert set(schema["properties"]) - {"kind"} == set(cls.model_fields)
+    assert set(schema["properties"]) - {"kind"} == {written(cls, field) for field in cls.model_fields}
     for field, info in cls.model_fields.items():
         if not info.is_required() and info.default_factory is None:
-            assert schema["properties"][field]["default"] == plain(info.default), field
+            assert schema["properties"][written(cls, field)]["default"] == plain(info.default), field
 
 
 @pytest.mark.parametrize("cls", OURS, ids=name)
@@ -163,7 +168,7 @@ def another(spec: Spec, field: str) -> Spec:
     annotation, now = type(spec).model_fields[field].annotation, getattr(spec, field)
     for value in candidates(annotation, now):
         try:
-            changed = spec.replace(**{field: value})
+            changed = spec.replace(**{written(type(spec), field): value})
         except TelosError:
             continue
         if getattr(changed, field) != now:

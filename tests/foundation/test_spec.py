@@ -185,3 +185,21 @@ def test_the_hash_is_the_same_in_every_process_and_version():
 
 def test_kind_is_the_files_stem(Fruit):
     assert Path(sys.modules[Fruit.member("quince").__module__].__file__).stem == Fruit.member("quince").kind() == "quince"
+
+
+def test_a_field_may_have_another_name_in_recipes():
+    """Where the word is taken: `Run.train` is what it does, ``train:`` are its settings."""
+
+    class Walk(Spec):
+        pace: int = Field(5, alias="walk")
+
+        def walk(self) -> int:
+            return self.pace
+
+    walk = Walk(walk=6)
+    assert walk.dump() == {"walk": 6}
+    assert Walk.parse(walk.dump()) == walk
+    assert walk.replace(walk=7).walk() == 7
+    with pytest.raises(SpecError) as error:
+        Walk(pace=6)
+    assert error.value.must == "pace: valid names here are walk"
