@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,21 @@ class Command:
         """The finished process; ``extra`` is laid over its environment."""
         return subprocess.run(self.arguments(*words), env=self.environment | extra, capture_output=True, text=True,
                               timeout=timeout_seconds, check=False)  # fmt: skip
+
+    def start(self, *words: object, **extra: str) -> subprocess.Popen[str]:
+        """The running process, its output in pipes."""
+        return subprocess.Popen(self.arguments(*words), env=self.environment | extra, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+
+    @staticmethod
+    def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool], seconds: float = 180) -> None:
+        """Wait for something that a running process will do."""
+        until = time.monotonic() + seconds
+        while not condition():
+            if process.poll() is not None or time.monotonic() > until:
+                process.kill()
+                raise AssertionError(f"it did not come to that; exit code {process.poll()}:\n{process.communicate()[1][-3000:]}")
+            time.sleep(0.02)
 
     def answer(self, *words: object, **extra: str) -> dict:
         """The JSON object on the last line of standard output of a command that succeeds."""
