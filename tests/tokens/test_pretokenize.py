@@ -11,7 +11,7 @@ regex = pytest.importorskip("regex")  # comes with transformers
 
 pieces_of_text = st.lists(
     st.sampled_from(["中华", "人", "，", "。”", "\n", "\n\n", " ", "   ", "word", "don't", "'S ", "42", "é", "e\u0301", "\u3000",
-                     "\t", "\r\n", "!", "(", ")", "...\n", "'", "'re", "x'll", "“", "？"]),
+                     "\t", "\r\n", "!", "(", ")", "...\n", "'", "'re", "'Say", "x'll", "“", "？"]),
     max_size=40,
 ).map("".join)  # fmt: skip
 
@@ -49,10 +49,20 @@ def test_pattern_means_the_same_to_an_independent_engine(text):
     assert regex.findall(PATTERN, text) == words(text)
 
 
+@settings(max_examples=300, deadline=None)
+@given(text=pieces_of_text)
+def test_pattern_means_what_qwen2_means(text):
+    qwen2 = pytest.importorskip("transformers.models.qwen2.tokenization_qwen2")
+    split = pre_tokenizers.Split(Regex(qwen2.PRETOKENIZE_REGEX), "isolated")
+    assert [word for word, _ in split.pre_tokenize_str(text)] == words(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("I'll see 2024", ["I", "'ll", " see", " ", "2", "0", "2", "4"]),
+        ("SHE'LL DON'T", ["SHE", "'LL", " DON", "'T"]),
+        ("'Say 'Tis", ["'S", "ay", " '", "Tis"]),
         ("国家，法律。\n第一条", ["国家", "，法律", "。\n", "第一条"]),
         ("a  b\n\n c", ["a", " ", " b", "\n\n", " c"]),
     ],

@@ -82,6 +82,17 @@ def test_transformers_knows_the_special_token(tokenizer, hugging_face):
         assert other.clean_up_tokenization_spaces is False
 
 
+def test_configuration_says_what_the_post_processor_does(tokenizer, tmp_path):
+    tokenizer.save(tmp_path)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    plain = Backend.from_file(str(tmp_path / "tokenizer.json"))
+    end = tokenizer.vocabulary.end_of_text
+    assert plain.encode("a").ids[0] == end
+    assert plain.encode("a").ids[-1] != end
+    assert (config["add_bos_token"], config["add_eos_token"]) == (True, False)
+    assert config["bos_token"] == config["eos_token"] == plain.id_to_token(end)
+
+
 def test_special_token_in_a_text_is_ordinary_text(tokenizer, tmp_path):
     text = f"第一{END_OF_TEXT}第二"
     tokenizer.save(tmp_path)

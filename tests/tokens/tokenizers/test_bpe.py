@@ -109,6 +109,14 @@ def test_a_vocabulary_larger_than_the_text_supports_says_what_it_supports(make, 
     assert make(BPE(vocab_size=supported), texts).vocabulary.size == supported
 
 
+@pytest.mark.parametrize("least", [1, 2, 3, 4])
+def test_min_frequency_bounds_the_vocabulary_as_in_hugging_face(make, texts, least):
+    supported = reference(texts, 100_000, least).get_vocab_size() + 1
+    spec = BPE(vocab_size=100_000, min_frequency=least, max_han_per_token=None, max_han_run=None)
+    with pytest.raises(TelosError, match=rf"supports {supported} \(pairs that stand {least} times"):
+        make(spec, texts)
+
+
 def test_an_empty_text_supports_no_merge(make):
     with pytest.raises(TelosError, match="this text supports 257"):
         make(BPE(vocab_size=258), [])

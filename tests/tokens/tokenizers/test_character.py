@@ -13,13 +13,21 @@ def test_alphabet_by_falling_count_then_code_point(make):
     assert trained.vocabulary.size == 256 + 4 + 1
 
 
+def test_equal_counts_stand_in_the_order_of_code_points(make):
+    text = "".join(chr(0x4E00 + 37 * i % 500) * (1 + i % 3) for i in range(500))
+    alphabet = make(Character(), [text]).alphabet
+    assert list(alphabet) == sorted(set(text), key=lambda c: (-text.count(c), c))
+
+
 def test_min_count_leaves_rare_characters_to_bytes(make):
     trained = make(Character(min_count=2), ["国国国法法", "aab国"])
     assert trained.alphabet == "国a法"
     assert trained.encode("b国").tolist() == [ord("b"), 256]
 
 
-@pytest.mark.parametrize("stranger", ["b", "é", "文", "😀", "文😀é"])
+@pytest.mark.parametrize(
+    "stranger", ["b", "é", "文", "😀", "文😀é", "\x7f\x80", "\u07ff\u0800", "\uffff\U00010000", "\U0010ffff"]
+)
 def test_characters_outside_the_alphabet_become_their_bytes(make, stranger):
     trained = make(Character(), ["国家"])
     ids = trained.encode(f"国{stranger}家")
