@@ -6,16 +6,20 @@ Tests: tests/generate/test_engine.py; greedy text against transformers in tests/
 """
 
 import contextlib
+import functools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
 from telos.foundation.random import key
+from telos.generate.characters import Characters
 from telos.generate.detokenize import Detokenizer
 from telos.generate.lanes import CountingLanes, Lanes, NetworkLanes
 from telos.generate.sampling import Sampling
@@ -44,6 +48,7 @@ class _Row:
 
     def __init__(self, prompt: list[int], sequence: tuple[int, ...], limit: int, text: Detokenizer):
         self.prompt, self.sequence, self.limit, self.text = prompt, sequence, limit, text
+        self.state: int | None = None
         self.pieces: list[str] = []
         self.tokens: list[int] = []
         self.log_probabilities: list[float] = []
@@ -136,7 +141,8 @@ class Engine:
                 else:
                     lanes.grow(chosen)
                 logits = lanes.logits_BV
-                chosen = sampling.choose(logits, seen, [row.sequence for row in rows], position)
+                fitting = self._fitting(rows, logits) if sampling.whole_characters and not sampling.greedy else logits
+                chosen = sampling.choose(fitting, seen, [row.sequence for row in rows], position)
                 at = torch.tensor(chosen)[:, None]
                 nats = (logits.double().gather(1, at)[:, 0] - logits.double().logsumexp(-1)).tolist()
                 seen.scatter_(1, at, True)
@@ -149,6 +155,24 @@ class Engine:
                     seen = seen[going]
                 rows, chosen = [rows[i] for i in going], [chosen[i] for i in going]
             yield
+
+    def _fitting(self, rows: list[_Row], logits_BV: torch.Tensor) -> torch.Tensor:
+        """The logits, −inf for tokens that would break a character (unless that leaves none)."""
+        characters, masks = self._characters, []
+        for row in rows:
+            if row.state is None:
+                row.state = characters.state(row.prompt)
+            elif row.tokens:
+                row.state = characters.state(row.tokens[-1:], row.state)
+            masks.append(characters.allowed(row.state, row.limit - len(row.tokens) - 1))
+        allowed_BV = torch.from_numpy(np.stack(masks))
+        allowed_BV |= ~(allowed_BV & logits_BV.isfinite()).any(-1, keepdim=True)
+        return logits_BV.masked_fill(~allowed_BV, -math.inf)
+
+    @functools.cached_property
+    def _characters(self) -> Characters:
+        vocabulary = self.model.vocabulary
+        return Characters(self.tokenizer.token_bytes, vocabulary.size, vocabulary.end_of_text)
 
     def _lanes(self, rows: list[_Row]) -> Lanes:
         prompts = [row.prompt for row in rows]

@@ -23,6 +23,8 @@ class Sampling(Spec):
     see the functions of these names; None leaves the distribution whole.  ``repetition_penalty``: above 1 makes tokens
     that were read or written less probable.  ``seed``: with equal seed, prompt and settings the text is the same.
     ``max_tokens``: at most so many new tokens.  ``stop``: the text ends before the first of these strings.
+    ``whole_characters``: where tokens are drawn, those that would break a UTF-8 character are ruled out first (see
+    `telos.generate.characters`); the greedy choice is always the model's own.
     """
 
     temperature: float = Field(1.0, ge=0)
@@ -33,6 +35,7 @@ class Sampling(Spec):
     seed: int = Field(1, ge=0)
     max_tokens: int = Field(256, ge=1)
     stop: tuple[str, ...] = ()
+    whole_characters: bool = True
 
     @field_validator("stop")
     @classmethod
