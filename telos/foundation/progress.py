@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from telos.foundation.units import format_count, format_seconds
 
 Advance = Callable[..., None]
-"""``advance(by=1.0, note="")``: count that much more, and say something in a few words."""
+"""``advance(by=1.0, note="", total=None)``: count that much more, say something in a few words, and correct the total where
+it is learnt on the way."""
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -48,11 +49,11 @@ def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
         task = bar.add_task(what, total=total, rate="", note="")
         done = 0.0
 
-        def advance(by: float = 1.0, note: str = "") -> None:
+        def advance(by: float = 1.0, note: str = "", total: float | None = None) -> None:
             nonlocal done
             done += by
             rate = done / max(1e-9, time.perf_counter() - began)
-            bar.update(task, completed=done, rate=f"{format_count(rate)} {unit}/s", note=note)
+            bar.update(task, completed=done, total=total, rate=f"{format_count(rate)} {unit}/s", note=note)
 
         yield advance
 
@@ -61,15 +62,17 @@ def _lines(what: str, total: float | None, unit: str) -> Iterator[Advance]:
     began = last = time.perf_counter()
     done = 0.0
 
-    def advance(by: float = 1.0, note: str = "") -> None:
-        nonlocal done, last
-        done += by
+    expected = total
+
+    def advance(by: float = 1.0, note: str = "", total: float | None = None) -> None:
+        nonlocal done, last, expected
+        done, expected = done + by, expected if total is None else total
         now = time.perf_counter()
         if now - last >= PLAIN_EVERY_SECONDS:
             last = now
             rate = done / (now - began)
-            share = f" {100 * done / total:.0f}%" if total else ""
-            left = f", {format_seconds((total - done) / rate)} left" if total and rate and done <= total else ""
+            share = f" {100 * done / expected:.0f}%" if expected else ""
+            left = f", {format_seconds((expected - done) / rate)} left" if expected and rate and done <= expected else ""
             say(f"{what}:{share} {format_count(rate)} {unit}/s{left} {note}".rstrip())
 
     yield advance

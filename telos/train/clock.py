@@ -1,0 +1,143 @@
+"""How much of the budget is used: one clock for budgets in time, steps, tokens and epochs.
+
+A budget in time counts from process start and includes everything.  What goes by before training (imports, corpus, compilation)
+is overhead; ``reserve_seconds`` are kept for what comes after it (evaluation, report).  Training has the rest,
+
+    fraction = trained ÷ (budget − reserve − overhead),
+
+so that a schedule always comes to its end.  Both parts add up over resumes.  Tests: tests/train/test_clock.py.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from telos.foundation.errors import TelosError
+from telos.foundation.machine import process_started
+from telos.foundation.units import Duration, format_seconds
+from telos.optim.schedules import Progress
+
+RECENT_STEPS = 16
+"""How many of the last steps the expected time of the next is the mean of."""
+
+
+class Counted(Protocol):
+    """What the clock asks of batches: tokens and epochs drawn before a step."""
+
+    def tokens_at(self, step: int) -> int: ...
+
+    def epoch_at(self, step: int) -> float: ...
+
+
+class Clock:
+    """Progress through ``budget``, which counts from ``started`` (as `time.time` gives it; None: the start of the process).
+    ``reserve_seconds`` may change while training runs.  ``now``: a clock that no one sets back.
+    ``closing_seconds``: what saving the last checkpoint will take, kept as the reserve is; the loop sets it."""
+
+    def __init__(
+        self,
+        budget: Duration,
+        started: float | None = None,
+        *,
+        reserve_seconds: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ):
+        assert budget.unit != "fraction", budget
+        self.budget, self.reserve_seconds, self._now = budget, reserve_seconds, now
+        self.closing_seconds = 0.0
+        self._started = now() - (time.time() - (process_started() if started is None else started))
+        self._begun: float | None = None
+        self._carried_overhead = self._carried_trained = 0.0
+        self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
+
+    # -- the two parts of time --------------------------------------------------------------------------------------
+
+    def resume(self, state: dict[str, float]) -> None:
+        """Add what earlier processes used; ``state`` is from `state`, at their last checkpoint."""
+        self._carried_overhead, self._carried_trained = state["overhead_seconds"], state["trained_seconds"]
+
+    def begin(self) -> None:
+        """Training starts now: overhead stands still from here on, and trained time runs."""
+        self._begun = self._now()
+
+    def state(self) -> dict[str, float]:
+        return {"overhead_seconds": self.overhead_seconds, "trained_seconds": self.trained_seconds}
+
+    @property
+    def overhead_seconds(self) -> float:
+        return self._carried_overhead + (self._now() if self._begun is None else self._begun) - self._started
+
+    @property
+    def trained_seconds(self) -> float:
+        return self._carried_trained + (0.0 if self._begun is None else self._now() - self._begun)
+
+    @property
+    def available_seconds(self) -> float | None:
+        """Time that training has in all; None where the budget is not a time."""
+        if self.budget.unit != "seconds":
+            return None
+        return self.budget.value - self.reserve_seconds - self.closing_seconds - self.overhead_seconds
+
+    # -- steps ------------------------------------------------------------------------------------------------------
+
+    def step_took(self, seconds: float) -> None:
+        self._recent.append(seconds)
+
+    @property
+    def step_seconds(self) -> float:
+        """Expected time of the next step: the mean of the last ones; 0 before the first."""
+        return sum(self._recent) / len(self._recent) if self._recent else 0.0
+
+    def total_steps(self, batches: Counted) -> int | None:
+        """Steps of the whole budget: the fewest that draw as many tokens or epochs; None for a budget in time."""
+        if self.budget.unit == "seconds":
+            return None
+        if self.budget.unit == "steps":
+            return max(1, round(self.budget.value))
+        drawn = batches.tokens_at if self.budget.unit == "tokens" else batches.epoch_at
+        high = 1
+        while drawn(high) < self.budget.value:
+            high *= 2
+        low = high // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if drawn(middle) < self.budget.value else (low, middle)
+        return high
+
+    def progress(self, step: int, batches: Counted, *, middle: bool = False) -> Progress:
+        """Progress after ``step`` completed updates, or in the middle of the next one."""
+        tokens, epochs, seconds = float(batches.tokens_at(step)), batches.epoch_at(step), self.trained_seconds
+        done = float(step)
+        if middle:
+            tokens, epochs = (tokens + batches.tokens_at(step + 1)) / 2, (epochs + batches.epoch_at(step + 1)) / 2
+            seconds, done = seconds + self.step_seconds / 2, step + 0.5
+        total, available = self.total_steps(batches), self.available_seconds
+        if available is not None:
+            fraction = seconds / available if available > 0 else 1.0
+        else:
+            assert total is not None
+            fraction = done / total
+        return Progress(done, tokens, epochs, seconds, min(1.0, max(0.0, fraction)))
+
+    def over(self, step: int, batches: Counted) -> bool:
+        """Whether no further step is to start.  In time, a step starts if at least half of it fits."""
+        available = self.available_seconds
+        if available is not None:
+            return self.trained_seconds + self.step_seconds / 2 >= available
+        total = self.total_steps(batches)
+        assert total is not None
+        return step >= total
+
+    def require_a_step(self, least_seconds: float) -> None:
+        """`TelosError` where the time left for training is less than a step can possibly take."""
+        available = self.available_seconds
+        if available is not None and available <= least_seconds:
+            spent, kept = format_seconds(self.overhead_seconds), format_seconds(self.reserve_seconds)
+            step = f", a step takes at least {format_seconds(least_seconds)}" if least_seconds >= 0.1 else ""
+            least = self.overhead_seconds + self.reserve_seconds + 20 * least_seconds + 1
+            raise TelosError(
+                f"a budget must have time for a training step: {self.budget}",
+                f"{spent} gone before the first step, {kept} kept for what follows{step}",
+                f"give a budget of at least {format_seconds(least)}, or fewer documents or a smaller model",
+            )

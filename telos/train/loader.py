@@ -1,0 +1,65 @@
+"""The examples of a step, built one step ahead in a thread while the network computes."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch.nn.functional import pad
+
+from telos.foundation.random import generator
+from telos.objectives import Batch, Objective, collate
+from telos.tokens.batches import Row
+from telos.tokens.vocabulary import Vocabulary
+from telos.train.clock import Counted
+
+
+class Drawn(Counted, Protocol):
+    """What training asks of batches; `telos.tokens.batches.Batches` is it."""
+
+    raw_length: int
+    rows: int
+
+    def batch_at(self, step: int) -> list[Row]: ...
+
+    def row_at(self, number: int) -> Row: ...
+
+
+class Loader:
+    """The batch of any step, a pure function of (seed, step); the next one is built while this one is used."""
+
+    def __init__(self, batches: Drawn, objective: Objective, vocabulary: Vocabulary, seed: int, device: torch.device):
+        self.batches, self.objective, self.vocabulary, self.seed, self.device = batches, objective, vocabulary, seed, device
+        # A batch of short rows alone is padded to the width of others: compiled code then meets one shape.
+        first = objective.examples(batches.row_at(0), generator(seed, "examples", 0, 0), vocabulary)
+        self._widths = {name: array.shape[0] for name, array in first.items() if array.ndim}
+        self._pool = ThreadPoolExecutor(1, "telos-loader")
+        self._ahead: tuple[int, Future[tuple[list[Row], Batch]]] | None = None
+
+    def build(self, step: int) -> tuple[list[Row], Batch]:
+        """The rows of the step after ``step`` completed ones, and their examples as one batch."""
+        rows = self.batches.batch_at(step)
+        examples = [
+            self.objective.examples(row, generator(self.seed, "examples", step, row.number), self.vocabulary) for row in rows
+        ]
+        columns = collate(examples).columns
+        for name, width in self._widths.items():
+            column = columns[name]
+            if column.ndim > 1 and column.shape[1] < width:
+                columns[name] = pad(column, (*[0, 0] * (column.ndim - 2), 0, width - column.shape[1]))
+        return rows, Batch({name: column.to(self.device) for name, column in columns.items()})
+
+    def at(self, step: int) -> tuple[list[Row], Batch]:
+        """`build`, taken from the thread where it was foreseen; an error there is raised here."""
+        ahead, self._ahead = self._ahead, None
+        built = ahead[1].result() if ahead is not None and ahead[0] == step else self.build(step)
+        self._ahead = (step + 1, self._pool.submit(self.build, step + 1))
+        return built
+
+    @contextmanager
+    def open(self) -> Iterator["Loader"]:
+        try:
+            yield self
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,87 @@
+"""A network and what the objective owns, as the one thing that the trainer trains.
+
+It is the model that an objective is handed: it answers as the network does, has what the objective built as ``owned``, and
+collects the penalties of every `hidden` call for the loop to add.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from telos.foundation.errors import TelosError
+from telos.models import Hidden, Inputs
+
+OWNED_PREFIX = "objective."
+
+
+class Trainable:
+    """``network`` is a `telos.models.Network` that is an `nn.Module`; ``owned``: what `Objective.build` gave."""
+
+    def __init__(self, network: Any, owned: nn.Module | None):
+        self.network, self.owned = network, owned
+        self.penalties: dict[str, Tensor] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.network, name)
+
+    def hidden(self, inputs: Inputs, state: Any = None) -> Hidden:
+        hidden = self.network.hidden(inputs, state)
+        for name, value in hidden.penalties.items():
+            self.penalties[name] = self.penalties[name] + value if name in self.penalties else value
+        return hidden
+
+    def take_penalties(self) -> dict[str, Tensor]:
+        """Penalties since the last call, name → sum over `hidden` calls."""
+        taken, self.penalties = self.penalties, {}
+        return taken
+
+    # -- parameters -------------------------------------------------------------------------------------------------
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        yield from self.network.named_parameters()
+        if self.owned is not None:
+            for name, parameter in self.owned.named_parameters():
+                yield OWNED_PREFIX + name, parameter
+
+    def roles(self) -> dict[str, str]:
+        """The network's, and the owned parts' own where they state them; else by shape."""
+        found: dict[str, str] = dict(self.network.roles())
+        if self.owned is not None:
+            stated = self.owned.roles() if hasattr(self.owned, "roles") else {}  # type: ignore[operator]
+            for name, parameter in self.owned.named_parameters():
+                found[OWNED_PREFIX + name] = stated.get(name, "matrix" if parameter.ndim == 2 else "vector")
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def train(self, mode: bool = True) -> None:
+        """Training or evaluation mode, of network and owned parts."""
+        for module in (self.network, self.owned):
+            if module is not None:
+                module.train(mode)
+
+    # -- to and from a checkpoint -----------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Tensor]:
+        """Live tensors that a checkpoint holds: parameters (a tied one once) and saved buffers; of the owned parts only
+        what is trained, since frozen companions are kept by folder and hash."""
+        saved = self.network.state_dict()
+        names = [*dict(self.network.named_parameters()), *dict(self.network.named_buffers())]
+        owned = self.owned.named_parameters() if self.owned is not None else ()
+        return {n: saved[n].detach() for n in names if n in saved} | {
+            OWNED_PREFIX + n: p.detach() for n, p in owned if p.requires_grad
+        }
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take over the values of a state; `TelosError` where it is of another network."""
+        own = self.state()
+        wrong = [n for n in own if n not in state or state[n].shape != own[n].shape] + [n for n in state if n not in own]
+        if wrong:
+            raise TelosError("a checkpoint must hold this network's weights", f"{wrong[0]} differs ({len(wrong)} in all)",
+                             "continue with the model of the run that wrote it, or choose another --out")  # fmt: skip
+        for name, tensor in own.items():
+            tensor.copy_(state[name])

@@ -1,0 +1,266 @@
+"""The loop: it learns, resumes to the bit, keeps its budget, stops when asked or when the loss is no number."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from telos.foundation.errors import TelosError
+from telos.foundation.record import read
+from telos.foundation.units import Duration
+from telos.objectives import Loss
+from telos.objectives.causal import Causal
+from telos.tokens.batches import Batches
+from telos.train.clock import Clock
+
+EXACT = ("step", "loss", "nats_per_token", "gradient_norm", "learning_rate_scale", "tokens")
+
+
+def exact_steps(folder):
+    return [{name: line[name] for name in EXACT} for line in read(folder / "metrics.jsonl") if "loss" in line]
+
+
+def weights(outcome):
+    return load_file(outcome.checkpoint / "model.safetensors")
+
+
+def same(first, second):
+    return set(first) == set(second) and all(torch.equal(first[n], second[n]) for n in first)
+
+
+def test_it_learns_and_records_every_step(run, tmp_path):
+    outcome = run(tmp_path / "a", budget="60 steps")
+    lines = list(read(tmp_path / "a" / "metrics.jsonl"))
+    assert [line["step"] for line in lines] == list(range(1, 61))
+    assert lines[-1]["nats_per_token"] < 0.7 * lines[0]["nats_per_token"]
+    assert lines[-1]["loss"] == outcome.loss
+    assert lines[-1]["nats_per_token"] == pytest.approx(outcome.loss, rel=1e-6)
+    assert all(line["tokens_per_second"] > 0 and line["gradient_norm"] > 0 for line in lines)
+    assert (outcome.step, outcome.exit_code, outcome.resumed_from, outcome.stopped_by) == (60, 0, None, None)
+    assert outcome.tokens == lines[-1]["tokens"]
+
+
+def test_the_saved_weights_are_the_networks(run, tiny, tmp_path):
+    network = tiny()
+    outcome = run(tmp_path / "a", network)
+    assert same(weights(outcome), dict(network.state_dict()))
+    assert not network.training
+
+
+@pytest.mark.parametrize("cut", [1, 5, 11])
+def test_going_on_gives_the_bits_of_an_unbroken_run(run, tiny, tmp_path, cut):
+    """A longer budget is the same recipe, and dropout is on: all the loop's randomness is keyed."""
+    whole = run(tmp_path / "a", tiny(dropout=0.2), evaluate=lambda network: {"draw": float(torch.rand(()))})
+
+    def stop(network):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    first = run(tmp_path / "b", tiny(dropout=0.2), evaluate=stop, evaluate_every=f"{cut} steps")
+    assert (first.step, first.stopped_by, first.exit_code) == (cut, "SIGTERM", 143)
+    second = run(tmp_path / "b", tiny(dropout=0.2))
+    assert second.resumed_from == cut
+    assert exact_steps(tmp_path / "a") == exact_steps(tmp_path / "b")
+    assert same(weights(whole), weights(second))
+
+
+def test_evaluation_logging_and_checkpoints_change_no_bit(run, tiny, tmp_path):
+    quiet = run(tmp_path / "a", tiny(dropout=0.2), log_every=100, watchers=[])
+    loud = run(tmp_path / "b", tiny(dropout=0.2), log_every=1, evaluate_every="1 steps", checkpoint_every="1 steps",
+               evaluate=lambda network: {"draw": float(torch.rand(()))})  # fmt: skip
+    assert same(weights(quiet), weights(loud))
+
+
+def test_another_seed_gives_other_bits(run, tmp_path):
+    assert not same(weights(run(tmp_path / "a")), weights(run(tmp_path / "b", seed=2)))
+
+
+def test_running_again_what_is_done_changes_nothing(run, tmp_path):
+    first = run(tmp_path / "a")
+    kept = (tmp_path / "a" / "metrics.jsonl").read_bytes()
+    again = run(tmp_path / "a")
+    assert (again.step, again.resumed_from, again.loss) == (12, 12, first.loss)
+    assert (tmp_path / "a" / "metrics.jsonl").read_bytes() == kept
+
+
+@pytest.mark.parametrize(("budget", "steps"), [("7 steps", 7), ("1k tokens", 11), ("0.5 epochs", None), ("2 epochs", None)])
+def test_budgets_that_count(run, store, tmp_path, budget, steps):
+    outcome = run(tmp_path / "a", budget=budget)
+    if steps is None:
+        rows = -(-store.num_tokens // 24)
+        steps = -(-Duration.parse(budget).value * rows // 4)
+    assert outcome.step == steps
+
+
+def test_validation_lines_stand_in_the_record(run, tmp_path):
+    modes = []
+
+    def evaluate(network):
+        modes.append((network.training, torch.is_grad_enabled()))
+        return {"nats_per_token": 2.5}
+
+    run(tmp_path / "a", budget="10 steps", evaluate=evaluate, evaluate_every="20%")
+    lines = [line for line in read(tmp_path / "a" / "metrics.jsonl") if "validation_nats_per_token" in line]
+    assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
+    assert modes == [(False, False)] * 5
+
+
+def test_owned_parts_are_trained_saved_and_restored(run, tiny, tmp_path):
+    class WithBias(Causal):
+        def loss(self, model, batch, rng):
+            terms = super().loss(model, batch, rng).terms
+            return Loss(terms | {"bias": ((model.owned.weight - 3).square().sum(), 1.0)}, {"size": 7.0})
+
+        def weights(self, batch):
+            return {**super().weights(batch), "bias": 1.0}
+
+    def owned():
+        made = torch.nn.Linear(4, 4, bias=False)
+        torch.nn.init.zeros_(made.weight)
+        frozen = torch.nn.Linear(2, 2)
+        made.add_module("companion", frozen.requires_grad_(False))
+        return made
+
+    part = owned()
+    outcome = run(tmp_path / "a", budget="40 steps", objective=WithBias(), owned=part, micro_batch_tokens=96)
+    saved = weights(outcome)
+    assert torch.equal(saved["objective.weight"], part.weight)
+    assert part.weight.mean() > 0.1
+    assert not any("companion" in name for name in saved)
+    other = owned()
+    run(tmp_path / "a", budget="40 steps", objective=WithBias(), owned=other)
+    assert torch.equal(other.weight, part.weight)
+    lines = list(read(tmp_path / "a" / "metrics.jsonl"))
+    assert lines[-1]["loss"] == pytest.approx(lines[-1]["nats_per_token"] + lines[-1]["loss_bias"], rel=1e-5)
+    assert lines[-1]["size"] == 7.0
+
+
+# -- time ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_in_time_is_kept_and_the_schedule_comes_to_its_end(run, tmp_path):
+    clock = Clock(Duration(2.5, "seconds"), time.time())
+    outcome = run(tmp_path / "a", budget="2.5s", clock=clock, log_every=1, checkpoint_every="1s")
+    assert 2.3 < outcome.trained_seconds + outcome.overhead_seconds < 2.7
+    lines = list(read(tmp_path / "a" / "metrics.jsonl"))
+    assert lines[-1]["learning_rate_scale"] < 0.05
+    assert max(line["learning_rate_scale"] for line in lines) == 1
+
+
+def test_time_adds_up_over_resumes(run, tmp_path):
+    def stop(network):
+        os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    first = run(tmp_path / "a", budget="3s", clock=Clock(Duration(3, "seconds"), time.time()), evaluate=stop, evaluate_every="1s")
+    assert first.stopped_by == "SIGINT"
+    began = time.time()
+    second = run(tmp_path / "a", budget="3s", clock=Clock(Duration(3, "seconds"), time.time()))
+    assert 1 < time.time() - began < 2.4
+    assert 2.7 < second.trained_seconds + second.overhead_seconds < 3.2
+
+
+def test_a_budget_too_short_for_a_step_is_refused(run, tmp_path):
+    clock = Clock(Duration(30, "seconds"), time.time() - 52.1, reserve_seconds=10)
+    with pytest.raises(TelosError) as caught:
+        run(tmp_path / "a", budget="30s", clock=clock)
+    assert caught.value.must == "a budget must have time for a training step: 30s"
+    assert caught.value.found == "52s gone before the first step, 10s kept for what follows"
+    assert caught.value.fix == "give a budget of at least 1m 03s, or fewer documents or a smaller model"
+    assert not list((tmp_path / "a").rglob("step-*"))
+
+
+# -- being stopped ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_saves_at_the_exact_step_and_handlers_come_back(run, tmp_path, capfd, name, code):
+    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+
+    def stop(network):
+        os.kill(os.getpid(), getattr(signal, name))
+        return {}
+
+    outcome = run(tmp_path / "a", evaluate=stop, evaluate_every="5 steps")
+    assert (outcome.step, outcome.exit_code, outcome.checkpoint.name) == (5, code, "step-5")
+    assert outcome.checkpoint.exists()
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
+    assert f"{name}: this step is finished and saved (a second signal ends at once)" in capfd.readouterr().err
+
+
+def test_outside_the_main_thread_it_trains_without_handlers(run, tmp_path):
+    done = []
+    thread = threading.Thread(target=lambda: done.append(run(tmp_path / "a")))
+    thread.start()
+    thread.join()
+    assert done[0].step == 12
+
+
+class _Poisoned(Causal):
+    """The loss of a row is not a number where its first target is ``poison`` and the step is late enough."""
+
+    poison: int = 0
+    everywhere: bool = False
+
+    def loss(self, model, batch, rng):
+        loss = super().loss(model, batch, rng)
+        bad = (batch["targets"][:, 0] == self.poison).any() if not self.everywhere else torch.tensor(True)
+        total, coefficient = loss.terms["nll"]
+        return Loss({"nll": (total * torch.where(bad, torch.nan, 1.0), coefficient)})
+
+
+def test_a_loss_that_is_no_number_stops_before_the_update_and_names_step_and_documents(run, tiny, store, tmp_path):
+    batches = Batches(store, 24, 4, 1)
+    for step in range(5, 12):
+        seen = [int(row.tokens[0]) for earlier in range(step + 1) for row in batches.batch_at(earlier)]
+        new = [row for row in batches.batch_at(step) if seen.count(int(row.tokens[0])) == 1]
+        if new:
+            break
+    row = new[0]
+    poison = int(row.tokens[0])
+    network = tiny()
+    with pytest.raises(TelosError) as caught:
+        run(tmp_path / "a", network, objective=_Poisoned(poison=poison), checkpoint_every="1 steps")
+    assert caught.value.must == "the loss must be a finite number"
+    numbers = sorted(set(row.documents.tolist()))
+    documents = ", ".join(map(str, numbers[:3])) + (" …" if len(numbers) > 3 else "")
+    assert caught.value.found == (
+        f"loss nan at step {step + 1}, in 1 of 4 rows, of training document {documents}; the checkpoint of step {step} is good"
+    )
+    assert caught.value.fix == "lower optimizer.learning_rate or look at what is named, then run again"
+    assert all(p.isfinite().all() for p in network.parameters())
+
+
+def test_a_loss_that_is_no_number_everywhere(run, tmp_path):
+    with pytest.raises(TelosError) as caught:
+        run(tmp_path / "a", objective=_Poisoned(everywhere=True))
+    assert caught.value.found == "loss nan at step 1, in every row of the batch; nothing was saved yet"
+
+
+def test_a_gradient_that_is_infinite_stops_too(run, tmp_path):
+    class Steep(Causal):
+        def loss(self, model, batch, rng):
+            loss = super().loss(model, batch, rng)
+            total, coefficient = loss.terms["nll"]
+            return Loss({"nll": (total + (model.network.gain - model.network.gain).sqrt().sum(), coefficient)})
+
+    with pytest.raises(TelosError) as caught:
+        run(tmp_path / "a", objective=Steep())
+    assert "gradient norm nan at step 1, by no single row" in caught.value.found
+
+
+def test_an_error_in_the_loader_is_raised_where_the_step_is(run, tmp_path):
+    class Broken(Causal):
+        def examples(self, row, rng, vocabulary):
+            if row.number == 4 * 5 + 1:
+                raise RuntimeError(f"row {row.number}")
+            return super().examples(row, rng, vocabulary)
+
+    with pytest.raises(RuntimeError, match="row 21"):
+        run(tmp_path / "a", objective=Broken())
+    assert [line["step"] for line in read(tmp_path / "a" / "metrics.jsonl")] == [1, 2, 3, 4, 5]
+    assert not any(thread.name.startswith("telos-loader") for thread in threading.enumerate())
