@@ -241,11 +241,12 @@ def test_the_scan_tells_reading_from_setting():
     assert attributes_read([source]) == {"loud"}
 
 
+@pytest.fixture(scope="module")
+def read() -> set[str]:
+    return attributes_read([path.read_text() for path in Path(telos.__path__[0]).rglob("*.py")])
+
+
 @pytest.mark.parametrize("cls", CONCRETE, ids=name)
-def test_every_setting_is_read_somewhere(cls):
-    read = attributes_read([path.read_text() for path in SOURCES])
+def test_every_setting_is_read_somewhere(cls, read):
     unread = set(cls.model_fields) - read
     assert not unread, f"{cls.__name__}: nothing reads {', '.join(sorted(unread))}"
-
-
-SOURCES = sorted(Path(telos.__path__[0]).rglob("*.py"))
