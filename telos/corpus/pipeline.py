@@ -43,7 +43,8 @@ def build_corpus(
     """
     sources = [sources] if isinstance(sources, Source) else list(sources)
     clean, split, out = clean or Clean(), split or Split.parse({}), Path(out)
-    jobs = gather(sources, out)
+    _refuse_to_replace(out)
+    jobs = gather(sources)
     on_disk = sum(job.item.size_bytes * job.expansion for job in jobs)
     require_free(out.parent, 2 * on_disk, "building the corpus")
     with commit_folder(out) as folder:
@@ -86,6 +87,16 @@ def _finish(
         "hash": written.hash(), "split_note": assignment.note, "splits": written.splits,
         "funnel": [s.as_dict() for s in stages], "repaired": staging.repaired[:_LISTED], "skipped": staging.skipped[:_LISTED],
     }  # fmt: skip
+
+
+def _refuse_to_replace(out: Path) -> None:
+    """What is replaced must be a corpus: never a folder that holds somebody's texts."""
+    if not out.exists() or (out / FACTS).exists():
+        return
+    names = sorted(p.name for p in out.iterdir()) if out.is_dir() else []
+    if names or not out.is_dir():
+        found = f"a folder with {', '.join(names[:3])}{' …' if len(names) > 3 else ''}" if names else "a file"
+        raise TelosError(f"{out} must be a new folder, an empty one, or an earlier corpus", found, "choose another --out")
 
 
 def _nothing_left(staging: Staging) -> TelosError:

@@ -67,14 +67,11 @@ class Staging:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def gather(sources: Sequence[Source], out: Path) -> list[Job]:
-    """All inputs in their order: by source, then path; what lies in ``out`` is not one."""
-    inside = str(out.resolve()) + "/"
+def gather(sources: Sequence[Source]) -> list[Job]:
+    """All inputs in their order: by source, then path."""
     jobs, paths = [], set()
     for number, source in enumerate(sources):
         for item in source.inputs():
-            if str(Path(item.location).resolve()).startswith(inside):
-                continue
             path = item.path if item.path not in paths else f"{number + 1}/{item.path}"
             paths.add(path)
             jobs.append(Job(number, item, path))

@@ -57,6 +57,9 @@ def test_sound_text_stays(text: str) -> None:
 
 
 def test_known_repairs() -> None:
+    assert mojibake.repair("voilÃ  un cafÃ©, oÃ¹") == "voilà un café, où"  # byte A0 became a space
+    assert mojibake.repair("Ã  la") == "à la"
+    assert mojibake.repair("lostâ€�") == "lost\ufffd"
     assert mojibake.repair("donâ€™t\nschÃ¶n\nåºŠå‰\x8dæ˜Žæœˆå…‰\nfine ’") == "don’t\nschön\n床前明月光\nfine ’"
 
 

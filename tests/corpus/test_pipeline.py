@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from telos.corpus import shards, staging
@@ -177,6 +178,10 @@ def test_parts_and_row_groups(many: Path, build: Callable, monkeypatch: pytest.M
         "part-00002.parquet",
     ]
     assert corpus.facts["splits"]["train"]["parts"] == len(shards.parts(corpus.folder / "train"))
+    for part in shards.parts(corpus.folder / "train"):
+        for number in range((file := pq.ParquetFile(part)).num_row_groups):
+            sizes = file.read_row_group(number, columns=["bytes"])["bytes"].to_pylist()
+            assert sum(sizes[:-1]) < 700
     assert list(corpus.documents("train")) == list(whole.documents("train"))
     assert corpus.hash == whole.hash
 
@@ -194,6 +199,19 @@ def test_a_failed_build_leaves_nothing_and_the_old_corpus(many: Path, build: Cal
         build(many)
     assert Corpus.open(before.folder, verify=True).hash == before.hash
     assert {p.name for p in tmp_path.iterdir()} == {"many", "corpus"}
+
+
+def test_only_a_corpus_is_replaced(many: Path, build: Callable, fill: Callable[..., Path]) -> None:
+    with pytest.raises(TelosError) as error:
+        build(many, out="many")
+    assert error.value.must == f"{many} must be a new folder, an empty one, or an earlier corpus"
+    assert error.value.found == "a folder with 0, 1, 2 …"
+    assert len(list(many.rglob("*.txt"))) == 300
+    fill("", {"file": "x"})
+    with pytest.raises(TelosError, match="found: a file"):
+        build(many, out="file")
+    fill("empty", {})
+    assert build(many, out="empty").count("train")
 
 
 def test_opening(many: Path, build: Callable, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from telos.corpus.corpus import Corpus
@@ -38,8 +37,13 @@ def test_the_funnel_says_so(many: Path, build: Callable) -> None:
 
 
 def test_it_does_not_favour_the_first_files(many: Path, build: Callable) -> None:
-    names = [int(source[2:5]) for source in train(build(many, max_bytes=12_000))]
-    assert 100 < np.mean(names) < 200
+    assert {source[0] for source in train(build(many, max_bytes=12_000))} == set("0123456")
+
+
+def test_exactly_enough_is_enough(many: Path, build: Callable) -> None:
+    whole = build(many)
+    assert train(build(many, max_bytes=whole.bytes("train"))) == train(whole)
+    assert len(train(build(many, max_bytes=whole.bytes("train") - 1))) == whole.count("train") - 1
 
 
 def test_a_single_long_document_is_cut(fill: Callable[..., Path], build: Callable) -> None:
