@@ -32,6 +32,7 @@ FORMATS = [
     ("a.json", '{"text": "月"}\n\n{"text": "光"}\n', [("月", 1), ("光", 3)]),
     ("a.csv", CSV, [('two\nlines, "quoted"', 3), ("月", 5)]),
     ("a.csv", "title;text\n一;月\n", [("月", 2)]),
+    ("a.csv", "\n \ntitle,text\n一,月\n", [("月", 4)]),
     ("a.tsv", TSV, [('"an open quotation mark', 2), ("光", 3)]),
 ]
 

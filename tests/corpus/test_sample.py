@@ -12,7 +12,7 @@ def train(corpus: Corpus) -> dict[str, str]:
 
 
 def test_about_that_many_bytes_and_more_is_a_superset(many: Path, build: Callable) -> None:
-    whole = build(many)
+    whole = build(many, out="whole")
     previous: dict[str, str] = {}
     for limit in (4_000, 12_000, 20_000, 10**9):
         corpus = build(many, max_bytes=limit)
@@ -41,7 +41,7 @@ def test_it_does_not_favour_the_first_files(many: Path, build: Callable) -> None
 
 
 def test_exactly_enough_is_enough(many: Path, build: Callable) -> None:
-    whole = build(many)
+    whole = build(many, out="whole")
     assert train(build(many, max_bytes=whole.bytes("train"))) == train(whole)
     assert len(train(build(many, max_bytes=whole.bytes("train") - 1))) == whole.count("train") - 1
 
@@ -49,7 +49,7 @@ def test_exactly_enough_is_enough(many: Path, build: Callable) -> None:
 def test_a_single_long_document_is_cut(fill: Callable[..., Path], build: Callable) -> None:
     text = "".join(f"{n} 明月光\n" for n in range(2000))
     root = fill("t", {"a.txt": text})
-    whole, corpus = build(root), build(root, max_bytes=1_000, out="cut")
+    whole, corpus = build(root, out="whole"), build(root, max_bytes=1_000, out="cut")
     kept = train(corpus)["a.txt"]
     assert len(kept.encode()) in range(997, 1001)
     assert train(whole)["a.txt"].startswith(kept)

@@ -1,11 +1,11 @@
 """Tables as text (CSV, TSV): a header line, then one document a row."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import PurePath
-from typing import Literal
 
-from telos.corpus.compression import Stream, inner_name
+from telos.corpus.compression import Stream, inner_name, one_line
 from telos.corpus.formats.json_lines import missing_field
 from telos.corpus.lines import utf8_lines
 from telos.corpus.sources import RawDocument
@@ -32,37 +32,42 @@ def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
             yield line.decode().replace("\0", "") + "\n"
 
     source = lines()
-    header_line = next(source, "")
-    if not header_line.strip():
+    head = []
+    for line in source:
+        head.append(line if line.strip() else "\n")
+        if line.strip():
+            break
+    else:
         return
-    tabs = PurePath(inner_name(name)).suffix.lower() == ".tsv"
-    delimiter = "\t" if tabs else _delimiter(header_line, text_field)
-    header = _row(header_line, delimiter, tabs)
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-    rows = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=not tabs)
+    delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], text_field)
+    rows = _rows(chain(head, source), delimiter, name)
+    header = [column.strip() for column in next(rows)[1]]
     if text_field not in header:
-        first = next(rows, [])
-        raise missing_field(name, text_field, dict(zip(header, first, strict=False)), header)
+        raise missing_field(name, text_field, dict(zip(header, next(rows, (0, []))[1], strict=False)), header)
     column = header.index(text_field)
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            raise TelosError(f"{name}:{rows.line_num + 1} must be valid CSV", str(error), "mend that row") from None
-        if row is None:
-            return
-        if not row:
-            continue
+    for number, row in rows:
         if len(row) <= column:
-            raise TelosError(f"{name}:{rows.line_num + 1} must have the column '{text_field}'",
+            raise TelosError(f"{name}:{number} must have the column '{text_field}'",
                              f"{len(row)} of the {len(header)} columns", "mend or remove that row")  # fmt: skip
-        yield RawDocument(row[column], rows.line_num + 1, repaired)
+        yield RawDocument(row[column], number, repaired)
 
 
-def _row(line: str, delimiter: str, tabs: bool) -> list[str]:
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter, quoting=quoting))]
+def _is_tsv(name: str) -> bool:
+    return PurePath(inner_name(name)).suffix.lower() == ".tsv"
 
 
-def _delimiter(header_line: str, text_field: str) -> str:
-    return next((d for d in _DELIMITERS if text_field in _row(header_line, d, False)), ",")
+def _rows(lines: Iterable[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """(line on which the row ends, its fields) of each row that is not blank."""
+    tabs = _is_tsv(name)
+    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL, strict=not tabs)
+    try:
+        for row in rows:
+            if row:
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise TelosError(f"{name}:{rows.line_num} must be valid CSV", one_line(error), "mend that row") from None
+
+
+def _delimiter(header: str, text_field: str) -> str:
+    """The one at which the header falls into columns with this name among them; a comma, if there is none."""
+    return next((d for d in _DELIMITERS if text_field in [c.strip(' "\r\n') for c in header.split(d)]), ",")
