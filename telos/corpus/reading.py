@@ -28,8 +28,8 @@ _Found = tuple[str, int, RawDocument]
 """(source with line, UTF-8 bytes of the raw text, the document)"""
 
 
-def rows_of(source: Source, item: Input, path: str, clean: Clean) -> pa.Array:
-    """The rows of one input as a struct array of `ROW`; the last one has the ``problem`` if the input is broken."""
+def rows_of(source: Source, item: Input, path: str, clean: Clean) -> list[pa.Array]:
+    """The rows of one input as struct arrays of `ROW`; the last row has the ``problem`` if the input is broken."""
     chunks: list[pa.Array] = []
     problem = None
     waiting: list[_Found] = []
@@ -46,7 +46,7 @@ def rows_of(source: Source, item: Input, path: str, clean: Clean) -> pa.Array:
     chunks.append(_cleaned(waiting, clean))
     if problem is None and not any(map(len, chunks)):
         problem = {"source": path, "raw_bytes": item.size_bytes, "skipped": "empty"}
-    return pa.concat_arrays([*chunks, pa.array([problem] if problem else [], ROW)])
+    return [*chunks, pa.array([problem] if problem else [], ROW)]
 
 
 def _named(source: Source, item: Input, path: str) -> Iterator[_Found]:

@@ -23,6 +23,7 @@ from telos.foundation.progress import Advance
 
 BUCKET_BYTES = 1 << 25
 """Inputs are read together until they pass this size (estimated without compression)."""
+_READ_BYTES = 1 << 23
 _EXPANSION = 4
 """About how much larger compressed text is when it is unpacked."""
 
@@ -58,10 +59,12 @@ class Staging:
         return [str(self.folder / f"bucket-{number:06d}.parquet") for number in range(self.buckets)]
 
     def tables(self) -> Iterator[Any]:
-        """The surviving documents, a bucket at a time."""
+        """The surviving documents in their order, a few megabytes at a time."""
+        rows = max(1, int(_READ_BYTES * len(self.sizes) / max(1, int(self.sizes.sum()))))
 
         for file in self.files():
-            yield pq.read_table(file)
+            for batch in pq.ParquetFile(file).iter_batches(rows):
+                yield pa.Table.from_batches([batch])
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -118,8 +121,9 @@ def _read_and_clean(bucket: list[Job], sources: Sequence[Source], clean: Clean) 
     @engine.func.batch(return_dtype=read_type, use_process=False)
     def read(index: Any) -> Any:
         made = [rows_of(sources[bucket[i].source], bucket[i].item, bucket[i].path, clean) for i in index.to_pylist()]
-        offsets = np.cumsum([0, *map(len, made)])
-        return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.concat_arrays(made))
+        offsets = np.cumsum([0, *(sum(map(len, chunks)) for chunks in made)])
+        rows = pa.concat_arrays([chunk for chunks in made for chunk in chunks])
+        return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), rows)
 
     with engine.execution_config_ctx(maintain_order=True):
         frame = engine.from_pydict({"input": list(range(len(bucket)))})
@@ -134,12 +138,12 @@ def _account(table: Any, bucket: list[Job], made: Staging) -> Any:
     if len(problems):
         raise TelosError(*orjson.loads(problems[0].as_py()))
     _note(table.filter(pc.or_(table["repaired"].is_valid(), table["skipped"].is_valid())), bucket, made)
-    texts = table.filter(table["skipped"].is_null())
+    texts = table.filter(table["skipped"].is_null()) if table["skipped"].null_count < len(table) else table
     raw_bytes, refused = texts["raw_bytes"].to_numpy(), texts["refusal"].is_valid().to_numpy()
     made.read.keep(int(raw_bytes.sum()), int(raw_bytes.sum()), len(texts))
     for reason, size in zip(texts.filter(pa.array(refused))["refusal"].to_pylist(), raw_bytes[refused].tolist(), strict=True):
         made.clean.drop(reason, size)
-    kept = texts.filter(pa.array(~refused))
+    kept = texts.filter(pa.array(~refused)) if refused.any() else texts
     before = made.clean.documents_out
     made.clean.keep(int(raw_bytes[~refused].sum()), int(kept["bytes"].to_numpy().sum()), len(kept))
     order = pa.array(np.arange(before, made.clean.documents_out))

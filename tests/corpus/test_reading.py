@@ -36,8 +36,8 @@ def rows(path: Path, name: str, data: bytes, clean: Clean | None = None) -> list
     file = path / name
     file.write_bytes(data)
     found = rows_of(Files(file), Input(name, str(file), len(data)), name, clean or Clean())
-    assert found.type == ROW
-    return found.to_pylist()
+    assert {chunk.type for chunk in found} == {ROW}
+    return [row for chunk in found for row in chunk.to_pylist()]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
