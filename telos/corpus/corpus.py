@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from telos.corpus import shards
-from telos.corpus.splits import SPLITS, SplitName
+from telos.corpus.splits import SPLITS
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.files import MANIFEST, read_json, read_manifest, verify_folder
@@ -48,27 +48,27 @@ class Corpus:
                                  "build the corpus again")  # fmt: skip
         return cls(folder, read_json(folder / FACTS))
 
-    def documents(self, split: SplitName) -> Iterator[Document]:
+    def documents(self, split: str) -> Iterator[Document]:
         """The documents of a split, always in the same order: by source."""
         for row in shards.rows(self._folder(split), ["id", "text", "source"]):
             yield Document(id=row["id"], text=row["text"], source=row["source"])
 
-    def bytes(self, split: SplitName) -> int:
+    def bytes(self, split: str) -> int:
         """UTF-8 bytes of a split's text."""
         return int(self._facts(split)["bytes"])
 
-    def count(self, split: SplitName) -> int:
+    def count(self, split: str) -> int:
         """Documents of a split (by position, the part of a document counts as one)."""
         return int(self._facts(split)["documents"])
 
-    def characters(self, split: SplitName) -> int:
+    def characters(self, split: str) -> int:
         """Unicode code points of a split's text."""
         return int(self._facts(split)["characters"])
 
-    def _facts(self, split: SplitName) -> dict[str, Any]:
+    def _facts(self, split: str) -> dict[str, Any]:
         assert split in SPLITS, split
         return self.facts["splits"][split]
 
-    def _folder(self, split: SplitName) -> Path:
+    def _folder(self, split: str) -> Path:
         assert split in SPLITS, split
         return self.folder / split
