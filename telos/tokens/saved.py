@@ -7,7 +7,6 @@ that special tokens in a user's text are ordinary characters (`encode_special_to
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy as np
 
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json, write_file, write_json
+from telos.tokens import parallelism  # noqa: F401 (sets the number of threads)
 from telos.tokens.pretokenize import replace_surrogates, safe_pieces
 from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
@@ -159,13 +159,3 @@ def _join(arrays: list[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return arrays[0]
     return np.concatenate(arrays) if arrays else np.zeros(0, np.uint32)
-
-
-def _forked() -> None:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
-
-if "TOKENIZERS_PARALLELISM" not in os.environ:  # else the user has decided
-    # Set, so that `tokenizers` does not warn at every fork; a forked child has no thread pool and must not wait for one.
-    os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    os.register_at_fork(after_in_child=_forked)
