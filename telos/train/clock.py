@@ -44,7 +44,7 @@ class Clock:
         now: Callable[[], float] = time.monotonic,
     ):
         assert budget.unit != "fraction", budget
-        self.budget, self.reserve_seconds, self._now = budget, reserve_seconds, now
+        self.budget, self.reserve_seconds, self.now = budget, reserve_seconds, now
         self.closing_seconds = 0.0
         self._started = now() - (time.time() - (process_started() if started is None else started))
         self._begun: float | None = None
@@ -59,18 +59,18 @@ class Clock:
 
     def begin(self) -> None:
         """Training starts now: overhead stands still from here on, and trained time runs."""
-        self._begun = self._now()
+        self._begun = self.now()
 
     def state(self) -> dict[str, float]:
         return {"overhead_seconds": self.overhead_seconds, "trained_seconds": self.trained_seconds}
 
     @property
     def overhead_seconds(self) -> float:
-        return self._carried_overhead + (self._now() if self._begun is None else self._begun) - self._started
+        return self._carried_overhead + (self.now() if self._begun is None else self._begun) - self._started
 
     @property
     def trained_seconds(self) -> float:
-        return self._carried_trained + (0.0 if self._begun is None else self._now() - self._begun)
+        return self._carried_trained + (0.0 if self._begun is None else self.now() - self._begun)
 
     @property
     def available_seconds(self) -> float | None:

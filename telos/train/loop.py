@@ -6,7 +6,6 @@ All of it is a function of (seed, step), so a run that is killed and resumed has
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,20 +140,20 @@ class _Training:
 
     def _train(self, signals: Signals, watchers: Watchers) -> None:
         self.model.train()
-        before, logged, logged_at = self._progress(), self.step, time.perf_counter()
+        before, logged, logged_at = self._progress(), self.step, self.clock.now()
         while signals.received is None and not self.clock.over(self.step, self.batches):
-            scale, began = self.schedule.scale(self.clock.progress(self.step, self.batches, middle=True)), time.perf_counter()
+            scale, began = self.schedule.scale(self.clock.progress(self.step, self.batches, middle=True)), self.clock.now()
             losses, norm = self._update(scale)
-            now = time.perf_counter()
+            now = self.clock.now()
             self.clock.step_took(now - began)
             after = self._progress()
             if self.step % self.settings.log_every == 0:
                 tokens = self.batches.tokens_at(self.step) - self.batches.tokens_at(logged)
-                watchers.step(self._line(losses, norm, scale, tokens / (now - logged_at)), after)
+                watchers.step(self._line(losses, norm, scale, tokens / max(1e-9, now - logged_at)), after)
                 logged, logged_at = self.step, now
             if self.evaluate is not None and after.crossed(self.settings.evaluate_every, before):
                 watchers.validation(self._validate(after))
-                logged, logged_at = self.step, time.perf_counter()
+                logged, logged_at = self.step, self.clock.now()
             # After the lines of this step: those up to a checkpoint's step are kept when training goes on from it.
             if after.crossed(self.settings.checkpoint_every, before):
                 self._save()
@@ -208,9 +207,9 @@ class _Training:
             return available - self.clock.trained_seconds
         assert total is not None
         self._rehearse()
-        began = time.perf_counter()
+        began = self.clock.now()
         self._rehearse()
-        seconds = time.perf_counter() - began
+        seconds = self.clock.now() - began
         self.choices.facts["uncompiled_step_seconds"] = seconds
         return (total - self.step) * seconds
 
@@ -245,9 +244,9 @@ class _Training:
     def _save(self) -> None:
         state = {"loss": self.loss, "tokens": self.batches.tokens_at(self.step), "clock": self.clock.state(),
                  "choices": asdict(self.choices)}  # fmt: skip
-        began = time.perf_counter()
+        began = self.clock.now()
         self.checkpoints.save(self.step, self.model, self.updater, state)
-        self.saved_step, self.clock.closing_seconds = self.step, time.perf_counter() - began
+        self.saved_step, self.clock.closing_seconds = self.step, self.clock.now() - began
 
     def _outcome(self, resumed_from: int | None, stopped_by: str | None) -> Outcome:
         return Outcome(self.step, self.batches.tokens_at(self.step), self.batches.epoch_at(self.step), self.clock.trained_seconds,

@@ -142,13 +142,44 @@ def test_owned_parts_are_trained_saved_and_restored(run, tiny, tmp_path):
 # -- time ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_budget_in_time_is_kept_and_the_schedule_comes_to_its_end(run, tmp_path):
-    clock = Clock(Duration(2.5, "seconds"), time.time())
-    outcome = run(tmp_path / "a", budget="2.5s", clock=clock, log_every=1, checkpoint_every="1s")
-    assert 2.3 < outcome.trained_seconds + outcome.overhead_seconds < 2.7
+class _Slow(Causal):
+    """Each loss takes time on a clock of our own: 0.4–0.6 s, by its step."""
+
+    def loss(self, model, batch, rng):
+        TIME["now"] += 0.4 + 0.2 * rng.random()
+        return super().loss(model, batch, rng)
+
+
+TIME = {"now": 0.0}
+
+
+def slow_clock(budget, gone=0.0, **settings):
+    TIME["now"] = 0.0
+    return Clock(Duration.parse(budget), time.time() - gone, now=lambda: TIME["now"], **settings)
+
+
+@pytest.mark.parametrize("budget", [10, 11, 12.3, 20])
+def test_a_budget_in_time_is_kept_and_the_schedule_comes_to_its_end(run, tmp_path, budget):
+    """Ends within half a step of the deadline; the last learning rate is that of the last half step."""
+    clock = slow_clock(f"{budget}s", gone=2, reserve_seconds=1)
+    outcome = run(tmp_path / "a", budget=f"{budget}s", clock=clock, objective=_Slow())
+    training = budget - 2 - 1
+    assert outcome.overhead_seconds == pytest.approx(2, abs=0.05)
+    assert outcome.trained_seconds == pytest.approx(training, abs=0.35)
     lines = list(read(tmp_path / "a" / "metrics.jsonl"))
-    assert lines[-1]["learning_rate_scale"] < 0.05
+    assert 0 < lines[-1]["learning_rate_scale"] <= 0.8 / (0.4 * training)
     assert max(line["learning_rate_scale"] for line in lines) == 1
+
+
+def test_what_evaluation_takes_counts(run, tmp_path):
+    def evaluate(network):
+        TIME["now"] += 2
+        return {}
+
+    outcome = run(tmp_path / "a", budget="20s", clock=slow_clock("20s"), objective=_Slow(), evaluate=evaluate,
+                  evaluate_every="25%")  # fmt: skip
+    assert outcome.trained_seconds == pytest.approx(20, abs=2.4)
+    assert outcome.step < 32
 
 
 def test_time_adds_up_over_resumes(run, tmp_path):
@@ -156,12 +187,22 @@ def test_time_adds_up_over_resumes(run, tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
         return {}
 
-    first = run(tmp_path / "a", budget="3s", clock=Clock(Duration(3, "seconds"), time.time()), evaluate=stop, evaluate_every="1s")
+    settings = {"budget": "20s", "objective": _Slow()}
+    first = run(tmp_path / "a", clock=slow_clock("20s", gone=1), evaluate=stop, evaluate_every="8s", **settings)
     assert first.stopped_by == "SIGINT"
-    began = time.time()
-    second = run(tmp_path / "a", budget="3s", clock=Clock(Duration(3, "seconds"), time.time()))
-    assert 1 < time.time() - began < 2.4
-    assert 2.7 < second.trained_seconds + second.overhead_seconds < 3.2
+    assert first.trained_seconds == pytest.approx(8.3, abs=0.35)
+    second = run(tmp_path / "a", clock=slow_clock("20s", gone=3), **settings)
+    assert second.overhead_seconds == pytest.approx(4, abs=0.05)
+    assert second.trained_seconds == pytest.approx(16, abs=0.35)
+    assert list(read(tmp_path / "a" / "metrics.jsonl"))[-1]["learning_rate_scale"] < 0.15
+    again = run(tmp_path / "a", clock=slow_clock("20s", gone=1), **settings)
+    assert again.step == second.step
+
+
+def test_a_real_clock(run, tmp_path):
+    clock = Clock(Duration(2, "seconds"), time.time())
+    outcome = run(tmp_path / "a", budget="2s", clock=clock, checkpoint_every="0.5s")
+    assert 1.6 < outcome.trained_seconds + outcome.overhead_seconds < 2.6
 
 
 def test_a_budget_too_short_for_a_step_is_refused(run, tmp_path):
