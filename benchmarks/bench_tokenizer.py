@@ -4,8 +4,8 @@
 
 Each learning runs in a process of its own, from process start to the trained tokenizer, ours and the peer's in turn.  The
 peer is Hugging Face's BpeTrainer on whole documents with the same pattern, uncut and unlimited.  ``limit_seconds`` is what
-reading the text and counting its words takes, below which no way of learning from all of it can come.  ``cpu_seconds`` sums
-over cores; it suffers less than ``seconds`` where the machine has other work.
+reading the text, cutting it into words and counting them and their pairs takes: learning with no merge at all.
+``cpu_seconds`` sums over cores; it suffers less than ``seconds`` where the machine has other work.
 """
 
 import gzip
@@ -56,15 +56,15 @@ def learn_peer(corpus: str) -> None:
 
 
 def learn_limit(corpus: str) -> None:
-    """No learning: the words are only counted."""
-    from tokenizers import models, trainers
+    """The words are read, cut and counted; no merge is learned."""
+    from tokenizers import trainers
 
+    from telos.tokens.byte_level import CHARACTERS
     from telos.tokens.pretokenize import rough_pieces
 
-    backend = pattern_only()
-    backend.model = models.WordLevel()
     pieces = (piece for text in texts(corpus) for piece in rough_pieces(text))
-    backend.train_from_iterator(pieces, trainers.WordLevelTrainer(vocab_size=1, show_progress=False))
+    trainer = trainers.BpeTrainer(vocab_size=256, show_progress=False, initial_alphabet=sorted(CHARACTERS))
+    pattern_only().train_from_iterator(pieces, trainer)
 
 
 def pattern_only():
