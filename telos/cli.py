@@ -44,11 +44,12 @@ def run(
     Running it again with the same --out continues or, when all is done, shows the result.
     """
     from telos import recipe, run
+    from telos.foundation.machine import process_started
 
     paths, overrides = _split(words)
     data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget)
     made, _ = recipe.resolve(data, overrides)
-    result = run.run(made, out or recipe.default_folder(paths))
+    result = run.run(made, out or recipe.default_folder(paths), process_started())
     _answer(result.summary(), as_json, result.describe())
 
 
@@ -56,11 +57,12 @@ def run(
 def train(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
     """One run of a recipe: a trained model and its validation figure, without baselines and report."""
     from telos import recipe, run
+    from telos.foundation.machine import process_started
 
     paths, overrides = _split(words)
     path = _exactly_one(paths, "telos train takes one recipe", "telos train recipes/default.yaml")
     made, _ = recipe.resolve(recipe.from_file(path), overrides)
-    result = run.train(made, out or recipe.default_folder([Path(path).stem]))
+    result = run.train(made, out or recipe.default_folder([Path(path).stem]), process_started())
     _answer(result.summary(), as_json, result.describe())
 
 
@@ -103,7 +105,8 @@ def tokenizer_inspect(
     from telos.tokens import inspect
     from telos.tokens.tokenizers import load_tokenizer
 
-    summary = inspect.summarize(load_tokenizer(folder), [text] if text else [])
+    tokenizer = load_tokenizer(folder)
+    summary = inspect.summarize(tokenizer, {"your text": text}) if text else inspect.summarize(tokenizer)
     _answer(summary, as_json, inspect.render(summary))
 
 
@@ -243,6 +246,11 @@ def main() -> None:
     except TelosError as error:
         sys.stderr.write(f"error: {error}\n")
         code = error.exit_code
+    except Exception as error:
+        if type(error).__name__ != "Stopped":  # telos.result is not imported for `--help`
+            raise
+        sys.stderr.write(f"{error}\n")
+        code = error.exit_code  # type: ignore[attr-defined]
     except click.ClickException as error:
         error.show()
         code = error.exit_code

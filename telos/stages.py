@@ -7,14 +7,16 @@ what its manifest hashes to; a re-run reuses a stage whose key and files still a
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from telos import __version__
 from telos.corpus.clean import Clean
-from telos.corpus.pipeline import Corpus, build_corpus
+from telos.corpus.corpus import Corpus
+from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources import Source
-from telos.corpus.split import Split
+from telos.corpus.splits import SPLITS, Split, SplitName
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
 from telos.foundation.overrides import apply
@@ -24,7 +26,6 @@ from telos.recipe import Run
 from telos.tokens.store import TokenStore
 from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer, load_tokenizer
 
-SPLITS = ("train", "validation", "test")
 SAMPLED_BYTES_PER_SECOND = 200_000
 """Text that a time budget leaves room for.  Cleaning, tokenizing and the n-gram baseline of a megabyte take some 0.7 s on two
 cores, so this spends about a seventh of the budget on them; a network sees far less of it in the rest."""
@@ -57,11 +58,11 @@ def prepare(run: Run, folder: Path) -> Prepared:
     seconds["tokenizer"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    stores = {}
+    stores: dict[str, TokenStore] = {}
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
-            _stage(folder, name, _key(tokenizer_key, split), lambda to, split=split: _write_store(corpus, split, tokenizer, to))
+            _stage(folder, name, _key(tokenizer_key, split), partial(_write_store, corpus, split, tokenizer))
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -77,17 +78,21 @@ def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> No
     record = folder / "stages.json"
     known = files.read_json(record) if record.exists() else {}
     to = folder / name
-    if known.get(name, {}).get("key") == key and (to / files.MANIFEST).exists():
-        if files.sha256(to / files.MANIFEST) == known[name]["manifest"]:
-            try:
-                files.verify_folder(to)
-                return
-            except TelosError as error:
-                progress.say(f"{name} is made anew: {error.found}")
+    if known.get(name, {}).get("key") == key and _manifest_hash(to) == known[name]["manifest"]:
+        try:
+            files.verify_folder(to)
+            return
+        except TelosError as error:
+            progress.say(f"{name} is made anew: {error.found}")
     to.parent.mkdir(parents=True, exist_ok=True)
     make(to)
-    known[name] = {"key": key, "manifest": files.sha256(to / files.MANIFEST)}
+    known[name] = {"key": key, "manifest": _manifest_hash(to)}
     files.write_json(record, known)
+
+
+def _manifest_hash(folder: Path) -> str | None:
+    manifest = folder / files.MANIFEST
+    return files.sha256(manifest) if manifest.exists() else None
 
 
 def _key(*parts: Any) -> str:
@@ -108,7 +113,7 @@ def _train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokeni
     return trained
 
 
-def _write_store(corpus: Corpus, split: str, tokenizer: TrainedTokenizer, to: Path) -> TokenStore:
+def _write_store(corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, to: Path) -> TokenStore:
     return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), what=f"tokens ({split})")
 
 

@@ -1,0 +1,66 @@
+"""The held-out text of a run as every model sees it: one stream of tokens, one list of units, one text for compressors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from telos.corpus.corpus import Corpus
+from telos.corpus.splits import SplitName
+from telos.evaluate.likelihood import FEW_DOCUMENTS, Likelihood, unit_edges
+from telos.tokens.store import TokenStore
+from telos.tokens.tokenizers import TrainedTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """``tokens`` (n,): documents one after another, each ended by the end of text.  ``token_bytes``, ``token_characters``
+    (n,): how many bytes each stands for, and how many characters begin in it.  ``edges``: of the units, in bytes.
+    ``texts``: of the same documents.  ``part``: share of the split that is scored, 0–1."""
+
+    split: str
+    tokens: np.ndarray
+    token_bytes: np.ndarray
+    token_characters: np.ndarray
+    edges: np.ndarray
+    unit_kind: str
+    texts: list[str]
+    part: float
+
+    @classmethod
+    def of(cls, corpus: Corpus, stores: dict[str, TokenStore], tokenizer: TrainedTokenizer, max_bytes: int) -> "HeldOut":
+        """The test split (where a recipe made none, the validation split), at most about ``max_bytes`` of it.
+
+        Whole documents are taken in the order of their ids, which are hashes, so that the choice is blind to the content
+        and stays the same when the corpus grows; the first alone may be larger, and then counts whole.
+        """
+        split: SplitName = "test" if "test" in stores else "validation"
+        store = stores[split]
+        by_hash = sorted(range(store.num_documents), key=lambda i: store.document_ids[i])
+        room = np.cumsum([int(store.document_bytes[i]) for i in by_hash])
+        chosen = sorted(by_hash[: max(1, int(np.searchsorted(room, max_bytes, side="right")))])
+        tokens = np.concatenate([store.document(i) for i in chosen]).astype(np.int64)
+        wanted = {store.document_ids[i].decode() for i in chosen}
+        texts = [d.text for d in corpus.documents(split) if d.id in wanted]
+        bytes_ = store.document_bytes[chosen]
+        sizes = np.array([len(piece) for piece in tokenizer.token_bytes])
+        leads = np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in tokenizer.token_bytes])
+        edges = unit_edges(bytes_)
+        kind = "documents" if len(chosen) >= FEW_DOCUMENTS else "blocks of text"
+        part = float(bytes_.sum() / max(1, store.num_bytes))
+        return cls(split, tokens, sizes[tokens], leads[tokens], edges, kind, texts, part)
+
+    def likelihood(self, nll: np.ndarray) -> Likelihood:
+        """From nats of each token to what a model says of this text."""
+        return Likelihood.of(nll, self.token_bytes, self.edges, self.token_characters)
+
+
+def tail(texts: Iterable[str], total_bytes: int, most_bytes: int) -> list[str]:
+    """The last texts that hold ``most_bytes`` together, of texts that hold ``total_bytes``."""
+    kept, skip = [], total_bytes - most_bytes
+    for text in texts:
+        size = len(text.encode(errors="replace"))
+        if skip < size:
+            kept.append(text)
+        skip -= size
+    return kept

@@ -1,0 +1,94 @@
+"""The ladder of baselines beside a run: started in a process of its own, collected when the model is trained."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telos.corpus.corpus import Corpus
+from telos.evaluate.baselines import RESULT_FILE, Counted, Request, compressed_bits_per_byte, counted
+from telos.evaluate.compressors import PRIMING_BYTES, joined
+from telos.evaluate.likelihood import Likelihood
+from telos.evaluate.verdict import Baseline, against, against_number
+from telos.foundation.files import read_json, write_file, write_json
+from telos.held_out import HeldOut, tail
+from telos.tokens.vocabulary import Vocabulary
+
+
+@dataclass
+class Ladder:
+    """A running baseline process; `finish` waits for it."""
+
+    folder: Path
+    held: HeldOut
+    vocabulary: Vocabulary
+    order: int
+    process: subprocess.Popen | None
+
+    def finish(self, ours: Likelihood, seen: tuple[np.ndarray, np.ndarray] | None) -> tuple[list[Baseline], dict[str, Any]]:
+        """Every rung against ours, and what the process took.  ``seen``: a stream of only the tokens that the model saw, and
+        where its pieces begin; None where it saw all of them."""
+        if self.process is not None and self.process.wait():
+            raise RuntimeError(f"the baselines failed; see {self.folder / 'log.txt'}")
+        result = read_json(self.folder / RESULT_FILE)
+        total = float(ours.bytes.sum())
+        rungs = [
+            against_number(name, ours, compressed_bits_per_byte(size, total)) for name, size in result["compressed_bytes"].items()
+        ]
+        for name, facts in result["counted"].items():
+            rungs.append(against(name, ours, self.held.likelihood(np.load(self.folder / facts["nll_file"])), self._label(name)))
+        if seen is not None:
+            few = counted(seen[0], self.held.tokens, self.vocabulary, self.order, seen[1])
+            rungs.append(against(f"{self.order}_gram_seen", ours, self.held.likelihood(few.nll), self._label("seen")))
+        return [rung for rung in rungs if rung is not None], result
+
+    def _label(self, name: str) -> str | None:
+        """What a report calls an n-gram of another order than the usual 5; None where it has a name."""
+        if self.order == 5 or name == "unigram":
+            return None
+        return f"{self.order}-gram on what the model saw" if name == "seen" else f"{self.order}-gram on all training text"
+
+    def stop(self) -> None:
+        """End the process, when the run ends without it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+def start(folder: Path, held: HeldOut, *, corpus: Corpus, train_tokens: Path, vocabulary: Vocabulary, order: int) -> Ladder:
+    """Begin the ladder at low priority; its files lie in ``folder``.  One that is complete there already is used as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ladder = Ladder(folder, held, vocabulary, order, None)
+    stores = {
+        "unigram": Counted(tokens=str(train_tokens), order=1),
+        f"{order}_gram": Counted(tokens=str(train_tokens), order=order),
+    }
+    request = Request(
+        out=str(folder),
+        test_text=str(folder / "test.bin"),
+        train_text=str(folder / "train.bin"),
+        test_tokens=str(folder / "test.npy"),
+        counted=stores,
+        vocabulary_size=vocabulary.size,
+        end_of_text=vocabulary.end_of_text,
+    )  # fmt: skip
+    asked = request.dump() | {"corpus": corpus.hash, "tokenizer": vocabulary.tokenizer_hash, "bytes": int(held.token_bytes.sum())}
+    if (folder / RESULT_FILE).exists() and read_json(folder / "asked.json") == asked:
+        return ladder
+    texts = tail((d.text for d in corpus.documents("train")), corpus.bytes("train"), PRIMING_BYTES)
+    write_file(folder / "train.bin", joined(texts))
+    write_file(folder / "test.bin", joined(held.texts))
+    np.save(folder / "test.npy", held.tokens)
+    write_json(folder / "request.json", request.dump())
+    (folder / RESULT_FILE).unlink(missing_ok=True)
+    write_json(folder / "asked.json", asked)
+    with open(folder / "log.txt", "wb") as log:
+        ladder.process = subprocess.Popen(
+            [sys.executable, "-m", "telos.evaluate.baselines", str(folder / "request.json")],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+    return ladder

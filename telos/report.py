@@ -1,0 +1,217 @@
+"""From a trained run to what is left behind: model folder, report.json, report.html."""
+
+import datetime
+import importlib.metadata
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telos import __version__
+from telos.corpus.splits import SPLITS
+from telos.evaluate import report as pages
+from telos.evaluate.likelihood import Likelihood
+from telos.evaluate.model_card import model_card
+from telos.foundation import files, machine, record
+from telos.foundation.units import format_bytes
+from telos.generate.engine import Engine
+from telos.generate.sampling import Sampling
+from telos.held_out import HeldOut
+from telos.ladder import Ladder
+from telos.models.hugging_face import save_model
+from telos.recipe import Run
+from telos.result import Result
+from telos.stages import Prepared
+from telos.training import Trained
+
+PROMPT_TOKENS = 12
+"""Held-out tokens that a sample begins with."""
+
+
+def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, ladder: Ladder | None, *, out: Path,
+           started: float, full: bool) -> Result:  # fmt: skip
+    """Measure the model, save it, and write the report (``full``) or only report.json."""
+    seconds = prepared.seconds | trained.seconds
+    began = time.perf_counter()
+    ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
+    seconds["held-out text"] = time.perf_counter() - began
+
+    began = time.perf_counter()
+    climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None else ([], {})
+    seconds["waiting for baselines"] = time.perf_counter() - began
+
+    began = time.perf_counter()
+    told: dict[str, Any] = {
+        "title": f"Telos run {out.name}",
+        "created": datetime.date.today().isoformat(),
+        "language": _language(held),
+        "notes": _notes(prepared, held),
+        "model": str(out / "model"),
+        "headline": pages.headline(ours, held.unit_kind),
+        "baselines": climbed,
+        "funnel": _funnel(prepared),
+        "machine": _machine(trained),
+        "recipe": recipe.to_yaml(),
+        "settings_hash": recipe.hash(),
+        "full": full,
+        **_curves(out / "metrics.jsonl", started),
+    }
+    if trained.outcome is not None:
+        told["parameters"] = sum(p.numel() for p in trained.model.parameters())
+        told["tables"] = [_by_length(held, ours)] if full else []
+        if full and recipe.evaluate.samples:
+            told["samples"] = _samples(recipe, prepared, held, trained)
+    told["cost"] = _cost(prepared, trained, seconds)
+    told = {name: value for name, value in told.items() if value not in (None, [], {})}
+    _save(trained, prepared, out, told, recipe)
+    seconds["model and report"] = time.perf_counter() - began
+    told["cost"] |= {
+        "seconds": seconds,
+        "total_seconds": time.time() - started,
+        "peak_memory_bytes": machine.peak_memory_bytes() + facts.get("peak_memory_bytes", 0),
+    }
+    if full:
+        pages.write_report(out, told)  # type: ignore[arg-type]
+    else:
+        files.write_json(out / "report.json", told)
+    return Result(out, told)
+
+
+def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any], recipe: Run) -> None:
+    card = model_card(told, [told["language"]] if "language" in told else [])  # type: ignore[arg-type]
+    if trained.outcome is None:
+        with files.commit_folder(out / "model") as folder:
+            trained.model.save(folder)
+            prepared.tokenizer.save(folder)
+            files.write_file(folder / "README.md", card)
+        return
+    lineage = {
+        "telos": __version__,
+        "settings": recipe.dump(),
+        "settings_hash": recipe.hash(),
+        "corpus_hash": prepared.corpus.hash,
+        "tokenizer_hash": prepared.tokenizer.vocabulary.tokenizer_hash,
+        "steps": trained.outcome.step,
+        "tokens": trained.outcome.tokens,
+        "choices": trained.outcome.choices,
+        "versions": versions(),
+    }
+    save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
+               generation={"do_sample": True, "temperature": 0.8, "top_p": 0.95})  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Package → version, of what decides the bits of a run."""
+    return {name: importlib.metadata.version(name) for name in ("torch", "numpy", "tokenizers", "daft", "safetensors")}
+
+
+def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
+    notes = [prepared.corpus.split_note] if prepared.corpus.split_note else []
+    for stage in prepared.corpus.funnel:
+        if sampled := stage["dropped"].get("sampled"):
+            notes.append(f"The text is larger than this budget has time for: {sampled} of {stage['documents_in']} documents "
+                         "were left out, chosen by content hash.")  # fmt: skip
+    if repaired := prepared.corpus.facts.get("repaired"):
+        notes.append(f"{len(repaired)} files were not whole UTF-8 and were repaired; corpus.json names them.")
+    if held.split != "test":
+        notes.append("The recipe keeps no test text: the figures are of the validation text.")
+    if held.part < 1:
+        notes.append(f"Of the {held.split} text {format_bytes(held.token_bytes.sum())} ({held.part:.0%}) are scored, "
+                     "whole documents chosen by hash.")  # fmt: skip
+    return notes
+
+
+def _language(held: HeldOut) -> str | None:
+    """zh or en by the share of Han characters, for the reader's fonts; None for text of neither."""
+    sample = "".join(text[:2000] for text in held.texts[:50])
+    han = sum("一" <= c <= "鿿" for c in sample)
+    latin = sum(c.isascii() and c.isalpha() for c in sample)
+    if not han + latin:
+        return None
+    return "zh" if han > latin else "en"
+
+
+def _funnel(prepared: Prepared) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for stage in prepared.corpus.funnel:
+        if not rows:
+            rows.append({"step": "found", "documents": stage["documents_in"], "bytes": stage["bytes_in"]})
+        for reason, count in stage["dropped"].items():
+            rows.append(
+                {"step": f"dropped: {reason.replace('_', ' ')}", "documents": count, "bytes": stage["dropped_bytes"][reason]}
+            )
+    corpus = prepared.corpus
+    for split in SPLITS:
+        rows.append({"step": split, "documents": corpus.count(split), "bytes": corpus.bytes(split)})
+    return rows
+
+
+def _machine(trained: Trained) -> dict[str, Any]:
+    facts = machine.describe()
+    facts["memory"] = format_bytes(facts.pop("memory_bytes"))
+    facts["instructions"] = ", ".join(facts["instructions"])
+    if trained.outcome is not None:
+        choices = trained.outcome.choices
+        facts |= {"threads": choices["threads"], "precision": choices["precision"], "compiled": choices["compile"]}
+        for name, value in choices["facts"].items():
+            facts[name.replace("_flops_per_second", "")] = f"{value / 1e9:.0f} GFLOP/s" if "flops" in name else f"{value:.1f}"
+    return facts | versions()
+
+
+def _curves(metrics: Path, started: float) -> dict[str, Any]:
+    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate")}
+    validation: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token")}
+    for line in record.read(metrics):
+        found, name = (
+            (validation, "validation_nats_per_token") if "validation_nats_per_token" in line else (train, "nats_per_token")
+        )
+        if name in line:
+            for column, key in (("steps", "step"), ("tokens", "tokens"), ("seconds", "seconds"), ("nats_per_token", name)):
+                found[column].append(line[key])
+            if found is train:
+                train["learning_rate"].append(line["learning_rate_scale"])
+    return {name: curve for name, curve in (("train", train), ("validation", validation)) if curve["steps"]}
+
+
+def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> dict[str, Any]:
+    store = prepared.stores["train"]
+    cost: dict[str, Any] = {"train_tokens": store.num_tokens, "seconds": seconds}
+    if trained.outcome is not None:
+        outcome = trained.outcome
+        cost |= {"steps": outcome.step, "tokens": outcome.tokens, "epochs": outcome.epochs,
+                 "tokens_per_second": outcome.tokens / max(1e-9, outcome.trained_seconds),
+                 "flops": 3 * trained.model.flops_per_token(trained.model.context_length) * outcome.tokens}  # fmt: skip
+    return cost
+
+
+def _by_length(held: HeldOut, ours: Likelihood) -> dict[str, Any]:
+    """Bits per byte of short and long units, in thirds."""
+    order = np.argsort(ours.bytes, kind="stable")
+    rows = []
+    for third in np.array_split(order, 3):
+        if len(third) and ours.bytes[third].sum():
+            bits = ours.nats[third].sum() / np.log(2) / ours.bytes[third].sum()
+            rows.append(
+                [f"{format_bytes(ours.bytes[third].min())} to {format_bytes(ours.bytes[third].max())}", len(third), f"{bits:.3f}"]
+            )
+    return {"title": f"By length of {held.unit_kind}", "columns": ["bytes", held.unit_kind, "bits per byte"], "rows": rows}
+
+
+def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -> list[dict[str, str]]:
+    """The first tokens of some held-out documents, continued; the last sample begins a text of its own."""
+    end = trained.model.vocabulary.end_of_text
+    starts = np.concatenate([[0], np.flatnonzero(held.tokens[:-1] == end) + 1])
+    count = recipe.evaluate.samples - 1
+    chosen = starts[np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(int)] if count else []
+    room = max(1, min(PROMPT_TOKENS, trained.model.context_length // 4))
+    prompts = []
+    for start in chosen:
+        tokens = held.tokens[start : start + room]
+        prompts.append(prepared.tokenizer.decode(tokens[: int(np.argmax(tokens == end))] if end in tokens else tokens))
+    prompts = [prompt.rstrip("�") for prompt in prompts] + [""]
+    most = max(1, min(recipe.evaluate.sample_tokens, trained.model.context_length - room - 2))
+    sampling = Sampling(temperature=0.8, top_p=0.95, max_tokens=most, seed=recipe.training.seed)
+    made = Engine(trained.model, prepared.tokenizer).generate(prompts, sampling)
+    return [{"prompt": prompt, "text": one.text, "settings": "temperature 0.8, top-p 0.95"}
+            for prompt, one in zip(prompts, made, strict=True)]  # fmt: skip

@@ -1,0 +1,125 @@
+"""What a run or a scoring gives back: facts for a program, and lines for people."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telos.evaluate.likelihood import Likelihood
+from telos.evaluate.verdict import Baseline, sentence
+from telos.foundation.files import read_json
+from telos.foundation.units import format_bytes, format_count, format_seconds
+
+_HEADLINE = ("bits_per_byte", "bits_per_byte_ci95", "nats_per_token", "perplexity", "nats_per_character", "test_bytes")
+
+
+def _difference(baseline: Baseline) -> dict[str, Any]:
+    """Ours minus theirs over the same units."""
+    return {"bits_per_byte": baseline["difference"], "ci95": baseline["difference_interval"], "verdict": baseline["verdict"]}
+
+
+class Stopped(Exception):
+    """A run that a signal ended after the step at hand was saved; the same command goes on from there."""
+
+    def __init__(self, signal: str, step: int, exit_code: int, out: Path):
+        super().__init__(f"{signal}: stopped after step {step}, saved in {out}; run the same command again to go on")
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run.  ``facts``: report.json."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Result":
+        return cls(folder, read_json(folder / "report.json"))
+
+    @property
+    def model(self) -> Path:
+        """The model folder."""
+        return self.folder / "model"
+
+    def summary(self) -> dict[str, Any]:
+        """The facts that one JSON line holds, units in the names."""
+        top, cost = self.facts.get("headline", {}), self.facts.get("cost", {})
+        found = {
+            **{name: top.get(name) for name in _HEADLINE},
+            "baselines": {b["name"]: b["bits_per_byte"] for b in self.facts.get("baselines", [])},
+            "differences": {b["name"]: _difference(b) for b in self.facts.get("baselines", []) if b.get("paired")},
+            "seconds": cost.get("total_seconds"),
+            "peak_memory_bytes": cost.get("peak_memory_bytes"),
+            "parameters": self.facts.get("parameters"),
+            "steps": cost.get("steps"),
+            "tokens": cost.get("tokens"),
+            "tokens_per_second": cost.get("tokens_per_second"),
+            "model": str(self.model),
+            "report": str(self.folder / "report.html") if (self.folder / "report.html").exists() else None,
+            "settings_hash": self.facts.get("settings_hash"),
+        }  # fmt: skip
+        return {name: value for name, value in found.items() if value is not None}
+
+    def describe(self) -> str:
+        """The result in a few lines for people."""
+        top, cost = self.facts.get("headline", {}), self.facts.get("cost", {})
+        lines = list(self.facts.get("notes", []))
+        if "bits_per_byte" in top:
+            ci = top.get("bits_per_byte_ci95")
+            spread = f" (95 % interval {ci[0]:.3f} to {ci[1]:.3f}, {top['units']} {top['unit_kind']})" if ci else ""
+            lines.append(f"{top['bits_per_byte']:.3f} bits per byte on held-out text{spread}")
+            if "nats_per_character" in top:
+                lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
+        lines += [sentence(b) for b in self.facts.get("baselines", [])]
+        lines.append(
+            f"{format_count(self.facts.get('parameters', 0))} parameters, {format_count(cost.get('tokens', 0))} tokens, "
+            f"{format_seconds(cost.get('total_seconds', 0))}, peak memory {format_bytes(cost.get('peak_memory_bytes', 0))}"
+        )
+        lines.append(f"model:  {self.model}")
+        if (self.folder / "report.html").exists():
+            lines.append(f"report: {self.folder / 'report.html'}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A text under a model."""
+
+    model: Path
+    text: Path
+    likelihood: Likelihood
+    unit_kind: str
+    documents: int
+    tokens: int
+    baselines: list[Baseline]
+
+    def summary(self) -> dict[str, Any]:
+        """The facts that one JSON line holds, units in the names; undefined ones are left out."""
+        ours = self.likelihood
+        found = {
+            "bits_per_byte": ours.bits_per_byte,
+            "bits_per_byte_ci95": ours.bits_per_byte_interval(),
+            "nats_per_token": ours.nats_per_token,
+            "nats_per_character": ours.nats_per_character,
+            "perplexity": ours.perplexity,
+            "baselines": {b["name"]: b["bits_per_byte"] for b in self.baselines},
+            "bytes": int(ours.bytes.sum()),
+            "tokens": self.tokens,
+            "documents": self.documents,
+            "model": str(self.model),
+            "text": str(self.text),
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def describe(self) -> str:
+        """The same in a few lines for people."""
+        facts = self.summary()
+        interval = facts.get("bits_per_byte_ci95")
+        units = f", {len(self.likelihood.nats)} {self.unit_kind}"
+        spread = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f}{units})" if interval else ""
+        return "\n".join([
+            f"{facts['bits_per_byte']:.3f} bits per byte{spread}",
+            f"{facts['nats_per_character']:.3f} nats per character, perplexity {facts['perplexity']:.1f} per token",
+            *(sentence(b) for b in self.baselines),
+            f"{format_bytes(facts['bytes'])} in {self.documents} documents, {format_count(self.tokens)} tokens",
+        ])  # fmt: skip

@@ -1,0 +1,158 @@
+"""One run, from text to report; and what one does with its model: score, generate.
+
+    text → corpus → tokenizer → token stores → training (the baselines beside it) → held-out measurement → model and report
+
+A run is a folder.  Running it again continues it, or shows its result where all is done; a folder that holds a run of other
+settings, or of texts that have changed since, is left alone.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from telos import __version__
+from telos.foundation import files, machine, progress
+from telos.foundation.errors import TelosError
+from telos.recipe import Run
+from telos.result import Result, Scored, Stopped
+
+DISK_BYTES_PER_TEXT_BYTE = 4
+"""Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
+
+
+def run(recipe: Run, out: str | Path, started: float | None = None) -> Result:
+    """Text to measured model and report.  ``started``: when the budget began, on the clock of `time.time`; None: now."""
+    return _run(recipe, Path(out), time.time() if started is None else started, full=True)
+
+
+def train(recipe: Run, out: str | Path, started: float | None = None) -> Result:
+    """Text to trained model and its held-out figure: no baselines, no samples, no report page."""
+    return _run(recipe, Path(out), time.time() if started is None else started, full=False)
+
+
+def _run(recipe: Run, out: Path, started: float, full: bool) -> Result:
+    text_bytes = sum(item.size_bytes for item in recipe.corpus.inputs())
+    files.require_free(out, text_bytes * DISK_BYTES_PER_TEXT_BYTE, "this run")
+    with files.lock_folder(out):
+        done = _begin(recipe, out, full)
+        return done or _go(recipe, out, started, full)
+
+
+def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
+    """Write what this run is, or check that the folder holds this very run; its result where it is finished."""
+    facts = {"telos": __version__, "settings": recipe.dump(), "text_fingerprint": recipe.corpus.fingerprint(),
+             "seed": recipe.training.seed, "machine": machine.describe()}  # fmt: skip
+    record = out / "run.json"
+    if not record.exists():
+        files.write_json(record, facts)
+        files.write_file(out / "recipe.yaml", recipe.to_yaml())
+        return None
+    known = files.read_json(record)
+    changed = _changed(known["settings"], facts["settings"])
+    if changed:
+        shown = ", ".join(f"{name} {old!r} → {new!r}" for name, old, new in changed[:3])
+        raise TelosError(f"{out} must be a new folder, or one of the same run", f"it holds a run of other settings: {shown}",
+                         "choose another --out, or remove that folder")  # fmt: skip
+    if known["text_fingerprint"] != facts["text_fingerprint"]:
+        raise TelosError(f"{out} must be a new folder, or one of the same run", "the texts have changed since it began",
+                         "choose another --out, or remove that folder")  # fmt: skip
+    if (out / "report.json").exists() and files.read_json(out / "report.json")["full"] >= full:
+        progress.say(f"{out} is finished; this is its result")
+        return Result.read(out)
+    return None
+
+
+def _changed(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = [*old, *(name for name in new if name not in old)]
+        return [c for name in names for c in _changed(old.get(name), new.get(name), f"{path}.{name}".strip("."))]
+    return [] if old == new else [(path, old, new)]
+
+
+def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
+    from telos import ladder, report, stages, training
+    from telos.held_out import HeldOut
+    from telos.train.clock import Clock
+
+    clock = Clock(recipe.training.budget, started, reserve_seconds=training.CLOSING_SECONDS)
+    prepared = stages.prepare(recipe, out)
+    held = HeldOut.of(prepared.corpus, prepared.stores, prepared.tokenizer, recipe.evaluate.max_bytes)
+    climbing = None
+    if full and recipe.evaluate.baselines:
+        climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=out / "tokens/train",
+                                vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
+    try:
+        trained = training.train_model(recipe, prepared, held, out, clock)
+        if trained.outcome is not None:
+            files.write_json(out / "run.json", files.read_json(out / "run.json") | {"choices": trained.outcome.choices})
+            if trained.outcome.stopped_by:
+                raise Stopped(trained.outcome.stopped_by, trained.outcome.step, trained.outcome.exit_code, out)
+        return report.finish(recipe, prepared, held, trained, climbing, out=out, started=started, full=full)
+    finally:
+        if climbing is not None:
+            climbing.stop()
+
+
+# -- with a model -----------------------------------------------------------------------------------------------------
+
+
+def load(folder: str | Path) -> tuple[Any, Any]:
+    """(model, tokenizer) of a model folder: a network, or a model that counts."""
+    folder = Path(folder)
+    config = folder / "config.json"
+    if config.is_file() and (folder / "telos_tokenizer.json").is_file() and b'"telos_ngram"' in config.read_bytes():
+        from telos.models.ngram import load as load_ngram
+        from telos.tokens.tokenizers import load_tokenizer
+
+        files.verify_folder(folder)
+        return load_ngram(folder), load_tokenizer(folder)
+    from telos.models.hugging_face import load_model
+
+    return load_model(folder)
+
+
+def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored:
+    """Bits per byte of a file or folder under a model.  ``overrides``: settings of `Files`, `Clean` and `Evaluate`, as
+    ``corpus.text_field=body``."""
+    from telos import scoring
+
+    return scoring.score(load, Path(model), Path(text), overrides or [])
+
+
+def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Continue each prompt; ``settings`` are those of `Sampling`."""
+    from telos.generate.engine import Engine
+    from telos.generate.sampling import Sampling
+
+    sampling = Sampling(**settings)
+    began = time.perf_counter()
+    engine = Engine(*_fast(load(model)))
+    loaded = time.perf_counter()
+    made = engine.generate(prompts, sampling)
+    tokens = sum(len(one.tokens) for one in made)
+    return {
+        "generations": [{"prompt": prompt, "text": one.text, "finish_reason": one.finish_reason, "tokens": len(one.tokens)}
+                        for prompt, one in zip(prompts, made, strict=True)],
+        "settings": sampling.dump(),
+        "load_seconds": loaded - began,
+        "seconds": time.perf_counter() - loaded,
+        "tokens_per_second": tokens / max(1e-9, time.perf_counter() - loaded),
+    }  # fmt: skip
+
+
+def stream(model: str | Path, prompt: str, settings: dict[str, Any]) -> Iterator[str]:
+    """The continuation of one prompt in pieces, as they become certain."""
+    from telos.generate.engine import Engine
+    from telos.generate.sampling import Sampling
+
+    sampling = Sampling(**settings)
+    return Engine(*_fast(load(model))).stream(prompt, sampling)
+
+
+def _fast(loaded: tuple[Any, Any]) -> tuple[Any, Any]:
+    """All cores for the products of a network."""
+    import torch
+
+    torch.set_num_threads(machine.cores())
+    return loaded

@@ -1,0 +1,64 @@
+"""`telos score`: bits per byte of any text under any model folder, beside what general compressors need."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telos.corpus.clean import Clean
+from telos.corpus.sources import Source
+from telos.evaluate.compressors import gzip_bytes, joined, xz_bytes
+from telos.evaluate.likelihood import FEW_DOCUMENTS, Likelihood, unit_edges
+from telos.evaluate.score import network_nll
+from telos.evaluate.settings import Evaluate
+from telos.evaluate.verdict import against_number
+from telos.foundation.errors import TelosError
+from telos.foundation.overrides import apply
+from telos.foundation.spec import Spec
+from telos.models import Counting
+from telos.result import Scored
+
+
+class ScoreRecipe(Spec):
+    """The part of a recipe that `telos score` reads."""
+
+    corpus: Source
+    clean: Clean = Clean()
+    evaluate: Evaluate = Evaluate()
+
+
+def score(load: Callable[[Path], tuple[Any, Any]], model: Path, text: Path, overrides: list[str]) -> Scored:
+    """Score every document of a file or folder, cleaned as a corpus is but neither deduplicated nor split."""
+    recipe = ScoreRecipe.parse(apply({"corpus": {"kind": "files", "path": str(text)}}, overrides))
+    texts = [
+        recipe.clean.text(raw.text) for item in recipe.corpus.inputs() for raw in recipe.corpus.read(item) if not raw.skipped
+    ]
+    texts = [one for one in texts if one]
+    if not texts:
+        raise TelosError("a text to score must have at least one character", f"none in {text}", "give a file or folder with text")
+    built, tokenizer = load(model)
+    end = built.vocabulary.end_of_text
+    encoded = tokenizer.encode_batch(texts)
+    tokens = np.concatenate([np.append(ids.astype(np.int64), end) for ids in encoded])
+    sizes = np.array([len(piece) for piece in tokenizer.token_bytes])
+    leads = np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in tokenizer.token_bytes])
+    nll = built.nll(tokens) if isinstance(built, Counting) else _network(built, tokens, recipe.evaluate.stride)
+    edges = unit_edges(np.array([len(one.encode()) for one in texts]))
+    ours = Likelihood.of(nll, sizes[tokens], edges, leads[tokens])
+    whole = joined(texts)
+    total = float(ours.bytes.sum())
+    rungs = [
+        against_number(name, ours, 8 * size / total) for name, size in (("gzip", gzip_bytes(whole)), ("xz", xz_bytes(whole)))
+    ]
+    kind = "documents" if len(texts) >= FEW_DOCUMENTS else "blocks of text"
+    return Scored(model, text, ours, kind, len(texts), len(tokens), [rung for rung in rungs if rung is not None])
+
+
+def _network(network: Any, tokens: np.ndarray, stride: int | None) -> np.ndarray:
+    import torch
+
+    from telos.foundation import machine
+
+    torch.set_num_threads(machine.cores())
+    return network_nll(network, tokens, stride=stride or max(1, network.context_length // 2), what="score")

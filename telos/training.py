@@ -1,0 +1,98 @@
+"""From token stores to a trained model: what the loop is given, and what comes back; counting models are fitted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telos.evaluate.score import network_nll
+from telos.foundation import files
+from telos.held_out import HeldOut
+from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
+from telos.recipe import Run
+from telos.stages import Prepared
+from telos.tokens.batches import Batches
+from telos.train.clock import Clock
+from telos.train.loop import Outcome, train
+
+CLOSING_SECONDS = 4.0
+"""Saving the model, drawing samples and writing the report of a small run, on two cores."""
+VALIDATION_TOKENS = 16_384
+"""Validation during training scores the first so many tokens."""
+
+
+@dataclass
+class Trained:
+    """A trained model.  ``outcome``: of the loop; None for a model that counts.  ``seen``: a stream of only the tokens that it
+    trained on and where its pieces begin; None where it saw the whole training text."""
+
+    model: Any
+    batches: Batches | None
+    outcome: Outcome | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def nll(self, tokens: np.ndarray, stride: int | None) -> np.ndarray:
+        """Nats of each token of a stream; ``stride`` as in `Evaluate`."""
+        if self.outcome is None:
+            return self.model.nll(tokens)
+        return network_nll(self.model, tokens, stride=stride or max(1, self.model.context_length // 2), what="held-out text")
+
+    def seen(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(tokens, starts) of the rows that were drawn, each once; None where they are all of the training text."""
+        if self.outcome is None or self.batches is None or self.outcome.epochs >= 1:
+            return None
+        rows = [row for step in range(self.outcome.step) for row in self.batches.batch_at(step)]
+        pieces = [_with_context(row.tokens, row.previous, self.model.vocabulary.end_of_text) for row in rows]
+        return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+
+
+def _with_context(tokens: np.ndarray, previous: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """A row as a piece of a stream: the token before it goes with it where it is the same document's."""
+    cut = previous != end
+    piece = np.concatenate([[previous], tokens]) if cut else tokens
+    starts = np.zeros(len(piece), np.int8)
+    starts[0] = STARTS_PIECE if cut else STARTS_DOCUMENT
+    return piece.astype(np.int64), starts
+
+
+def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock) -> Trained:
+    """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
+    began = time.perf_counter()
+    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
+    store = prepared.stores["train"]
+    if recipe.model.learns_by == "counting":
+        model = recipe.model.build(vocabulary)
+        model.fit(store.read(0, store.num_tokens))
+        return Trained(model, None, None, {"training": time.perf_counter() - began})
+    recipe.objective.check(recipe.model)
+    network = recipe.model.build(vocabulary, recipe.training.seed)
+    raw_length = recipe.objective.raw_length(network.context_length)
+    batches = Batches(store, raw_length, recipe.training.rows(raw_length, recipe.objective.rows_together), recipe.training.seed)
+    outcome = train(
+        network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
+        schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
+        data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
+        evaluate=_validation(recipe, prepared, held, clock),
+    )  # fmt: skip
+    return Trained(network, batches, outcome, {"training": outcome.trained_seconds})
+
+
+def _validation(recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock) -> Callable[[Any], dict[str, float]] | None:
+    """Scores a part of the validation text, and by the time that takes keeps enough of the budget for the held-out text."""
+    store = prepared.stores.get("validation")
+    if store is None:
+        return None
+    tokens = store.read(0, min(store.num_tokens, VALIDATION_TOKENS)).astype(np.int64)
+
+    def evaluate(network: Any) -> dict[str, float]:
+        began = time.perf_counter()
+        nats = network_nll(network, tokens, what="validation")
+        stride = recipe.evaluate.stride or max(1, network.context_length // 2)
+        passes = len(held.tokens) * network.context_length / stride
+        clock.reserve_seconds = CLOSING_SECONDS + 1.1 * (time.perf_counter() - began) * passes / len(tokens)
+        return {"nats_per_token": float(nats.mean(dtype=np.float64))}
+
+    return evaluate
