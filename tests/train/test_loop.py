@@ -233,6 +233,18 @@ def test_a_signal_saves_at_the_exact_step_and_handlers_come_back(run, tmp_path, 
     assert f"{name}: this step is finished and saved (a second signal ends at once)" in capfd.readouterr().err
 
 
+def test_after_the_first_signal_a_second_ends_the_process(run, tmp_path):
+    seen = []
+
+    def stop(network):
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.extend(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+        return {}
+
+    run(tmp_path / "a", evaluate=stop, evaluate_every="5 steps")
+    assert seen == [signal.SIG_DFL, signal.SIG_DFL]
+
+
 def test_outside_the_main_thread_it_trains_without_handlers(run, tmp_path):
     done = []
     thread = threading.Thread(target=lambda: done.append(run(tmp_path / "a")))
