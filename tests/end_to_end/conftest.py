@@ -25,7 +25,7 @@ NO_NETWORK = """
 import os, socket
 def _refuse(*arguments, **named):
     with open(os.environ["NETWORK_ATTEMPTS"], "a") as file:
-        file.write(repr(arguments[-2:]) + "\\n")
+        file.write(repr(arguments[:2]) + "\\n")
     raise OSError("there is no network")
 def _refuse_unless_local(self, address):
     if self.family == socket.AF_UNIX:
