@@ -110,8 +110,8 @@ def count(
     tokens: np.ndarray, end: int, size: int, order: int, starts: np.ndarray | None = None
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """Adjusted counts of every n-gram of a stream of at least one token: those of the ``size`` tokens, uint32 (V,), and
-    for each length 2 … ``order`` (keys, counts).  No n-gram reaches into a document or piece (``starts``: see `depths`).  Takes one sort a length;
-    about 50 bytes a token while it works."""
+    for each length 2 … ``order`` (keys, counts).  No n-gram reaches into a document or piece (``starts``: see `depths`).
+    Takes one sort a length; about 50 bytes a token while it works."""
     depth, whole = depths(tokens, end, starts)
     ids = tokens.astype(np.int64)
     raw, at_start = np.bincount(tokens, minlength=size), np.zeros(size, bool)
