@@ -22,7 +22,10 @@ def test_two_budgets_are_refused(budget):
         ({"budget": "10%"}, "recipe: budget must be a time, steps, tokens or epochs, not a share of itself"),
         ({"budget": "0 steps"}, "recipe: budget must be more than nothing"),
         ({"budget": "soon"}, "budget: must be a duration such as 3m, 90s, 2000 steps, 5M tokens, 2 epochs or 10%"),
-        ({"micro_batch_tokens": 9000}, "recipe: micro_batch_tokens (9000) must be at most batch_tokens (8192)"),
+        (
+            {"batch_tokens": 8192, "micro_batch_tokens": 9000},
+            "recipe: micro_batch_tokens (9000) must be at most batch_tokens (8192)",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(settings, must):

@@ -80,6 +80,9 @@ def test_the_bar_counts_tokens_to_the_end_of_the_budget(tmp_path, capfd, monkeyp
     assert lines[1].endswith("step 8 loss 3.250")
 
 
-def test_the_bar_in_a_whole_run(run, tmp_path, capfd):
+def test_the_bar_in_a_whole_run(run, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("telos.foundation.progress.PLAIN_EVERY_SECONDS", 0.0)
     run(tmp_path / "a", watchers=["progress_bar"])
-    assert "training: done in" in capfd.readouterr().err
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("training: ")]
+    assert [" ".join(line.split()[1:2]) for line in lines[:12]] == [f"{100 * step / 12:.0f}%" for step in range(1, 13)]
+    assert " step 12 loss " in lines[11]
