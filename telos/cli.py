@@ -3,6 +3,7 @@
 Nothing heavy is imported before a verb needs it: ``telos --help`` must answer at once.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -239,27 +240,24 @@ def _answer(data: Any, as_json: bool, text: str) -> None:
 
 def main() -> None:
     """The console script: errors that the user can mend become three lines and exit code 2."""
-    import click
-
+    # Threads that wait for work sleep instead of spinning, so that a busy machine slows training down once, not twice.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(standalone_mode=False)
-    except TelosError as error:
-        sys.stderr.write(f"error: {error}\n")
-        code = error.exit_code
-    except Exception as error:
-        if type(error).__name__ != "Stopped":  # telos.result is not imported for `--help`
-            raise
-        sys.stderr.write(f"{error}\n")
-        code = error.exit_code  # type: ignore[attr-defined]
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         code = 130
     except BrokenPipeError:
-        sys.stderr.close()
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 the interpreter would complain on its way out
         code = 0
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        if hasattr(error, "show"):  # the parser's own: it shows usage and what was wrong
+            error.show()
+        else:
+            sys.stderr.write(f"{'error: ' if isinstance(error, TelosError) else ''}{error}\n")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,7 +1,7 @@
 """The recipe: one spec that holds a whole run, where it comes from, and where each of its values came from."""
 
 import importlib
-import inspect
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,10 +146,18 @@ def render(made: Run, origin: Origin) -> str:
         value: Any = made.dump()
         for part in path:
             value = value[part]
-        shown = f"{'.'.join(path)}: {yaml.dump(value).strip().removesuffix('...').strip()}"
+        shown = f"{'.'.join(path)}: {_inline(value)}"
         lines.append((shown, origin[".".join(path)]))
         width = max(width, min(len(shown), 60))
     return "\n".join(f"{shown:<{width}}  # {where}" for shown, where in lines) + f"\n# settings hash {made.hash()}"
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_inline, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_inline(inner)}' for name, inner in value.items())}}}"
+    return yaml.dump(value).removesuffix("\n").removesuffix("...").strip()
 
 
 def family(name: str) -> type[Spec]:
@@ -168,8 +176,12 @@ def members(name: str | None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for one in [name] if name else FAMILIES:
         base = family(one)
-        found[one] = {kind: (inspect.getdoc(base.member(kind)) or "").split("\n")[0] for kind in base.kinds()}
+        found[one] = {kind: _first_line(base.member(kind)) for kind in base.kinds()}
     return found
+
+
+def _first_line(member: type[Spec]) -> str:
+    return (sys.modules[member.__module__].__doc__ or "").strip().split("\n")[0]
 
 
 def schema() -> dict[str, Any]:

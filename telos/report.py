@@ -109,7 +109,7 @@ def versions() -> dict[str, str]:
 def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
     notes = [prepared.corpus.split_note] if prepared.corpus.split_note else []
     for stage in prepared.corpus.funnel:
-        if sampled := stage["dropped"].get("sampled"):
+        if sampled := stage["dropped"].get("not_sampled"):
             notes.append(f"The text is larger than this budget has time for: {sampled} of {stage['documents_in']} documents "
                          "were left out, chosen by content hash.")  # fmt: skip
     if repaired := prepared.corpus.facts.get("repaired"):

@@ -12,6 +12,8 @@ Advance = Callable[..., None]
 it is learnt on the way."""
 
 PLAIN_EVERY_SECONDS = 10.0
+WORTH_A_LINE_SECONDS = 1.0
+"""Shorter work says nothing where there is no terminal."""
 
 
 @contextlib.contextmanager
@@ -76,4 +78,5 @@ def _lines(what: str, total: float | None, unit: str) -> Iterator[Advance]:
             say(f"{what}:{share} {format_count(rate)} {unit}/s{left} {note}".rstrip())
 
     yield advance
-    say(f"{what}: done in {format_seconds(time.perf_counter() - began)}")
+    if time.perf_counter() - began >= WORTH_A_LINE_SECONDS:
+        say(f"{what}: done in {format_seconds(time.perf_counter() - began)}")

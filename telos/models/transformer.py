@@ -28,9 +28,9 @@ class Transformer(Model):
     the next multiple of 64, which costs what a plain layer of four times the width would).  ``head_size``: None for
     hidden_size ÷ num_heads.  ``num_key_value_heads``: None for as many as heads."""
 
-    num_layers: int = Field(6, ge=0)
-    hidden_size: int = Field(384, ge=2)
-    num_heads: int = Field(6, ge=1)
+    num_layers: int = Field(4, ge=0)
+    hidden_size: int = Field(256, ge=2)
+    num_heads: int = Field(4, ge=1)
     num_key_value_heads: int | None = Field(None, ge=1)
     head_size: int | None = Field(None, ge=2)
     intermediate_size: int | None = Field(None, ge=1)

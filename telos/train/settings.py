@@ -23,7 +23,7 @@ class Train(Spec):
     """
 
     budget: Duration = Duration(180, "seconds")
-    batch_tokens: int = Field(8192, ge=1)
+    batch_tokens: int = Field(4096, ge=1)
     micro_batch_tokens: int | None = Field(None, ge=1)
     gradient_clip: float | None = Field(1.0, gt=0)
     checkpoint_every: Duration = Duration(60, "seconds")
