@@ -21,7 +21,7 @@ _MOST_POINTS = 400
 
 
 class Curve(TypedDict, total=False):
-    """Equally long columns; ``seconds`` count from the start of the process."""
+    """Equally long columns; ``seconds`` are of training."""
 
     steps: Sequence[float]
     tokens: Sequence[float]
@@ -67,7 +67,7 @@ def loss(train: Curve, validation: Curve | None, over: Literal["seconds", "token
         if len(shown) > 20:  # the first steps would flatten the rest
             low, high = np.min(shown), np.quantile(shown, 0.97)
             axes.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.05 * (high - low) + 1e-9)
-        axes.set_xlabel({"seconds": "seconds since the start", "tokens": "tokens seen"}[over])
+        axes.set_xlabel({"seconds": "seconds of training", "tokens": "tokens seen"}[over])
         axes.xaxis.set_major_formatter(lambda value, _: format_count(value))
         axes.set_ylabel("nats per token")
         axes.legend(frameon=False, fontsize=8)

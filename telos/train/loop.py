@@ -198,6 +198,9 @@ class _Training:
             self.choices.compile = seconds is not None
             self.choices.facts["compile_seconds"] = seconds or 0.0
         self.choices.save(self.checkpoints.folder)
+        if self.evaluate is not None and self.clock.available_seconds is not None:
+            # An evaluation may learn what the end will take and keep time for it: better before the schedule begins.
+            self._validate(self._progress())
         self.clock.begin()
 
     def _training_seconds(self) -> float:
