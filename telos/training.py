@@ -40,7 +40,9 @@ class Trained:
         """Nats of each token of a stream; ``stride`` as in `Evaluate`."""
         if self.outcome is None:
             return self.model.nll(tokens)
-        return network_nll(self.model, tokens, stride=stride or max(1, self.model.context_length // 2), what="held-out text")
+        rows = self.batches.rows if self.batches is not None else None
+        half = max(1, self.model.context_length // 2)
+        return network_nll(self.model, tokens, stride=stride or half, rows=rows, what="held-out text")
 
     def seen(self) -> tuple[np.ndarray, np.ndarray] | None:
         """(tokens, starts) of the rows that were drawn, each once; None where they are all of the training text."""
@@ -77,12 +79,14 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
         network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=_validation(recipe, prepared, held, clock),
+        evaluate=_validation(recipe, prepared, held, clock, batches.rows),
     )  # fmt: skip
     return Trained(network, batches, outcome, {"training": outcome.trained_seconds})
 
 
-def _validation(recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock) -> Callable[[Any], dict[str, float]] | None:
+def _validation(
+    recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock, rows: int
+) -> Callable[[Any], dict[str, float]] | None:
     """Scores a part of the validation text, and by the time that takes keeps enough of the budget for the held-out text."""
     store = prepared.stores.get("validation")
     if store is None:
@@ -91,7 +95,7 @@ def _validation(recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock) ->
 
     def evaluate(network: Any) -> dict[str, float]:
         began = time.perf_counter()
-        nats = network_nll(network, tokens, what="validation")
+        nats = network_nll(network, tokens, rows=rows, what="validation")
         stride = recipe.evaluate.stride or max(1, network.context_length // 2)
         passes = len(held.tokens) * network.context_length / stride
         clock.reserve_seconds = CLOSING_SECONDS + (time.perf_counter() - began) * passes / len(tokens)

@@ -30,6 +30,7 @@ def network_nll(
     context_length: int | None = None,
     stride: int | None = None,
     batch_tokens: int = 8192,
+    rows: int | None = None,
     dtype: Literal["float32", "bfloat16"] | None = None,
     what: str = "score",
 ) -> np.ndarray:
@@ -58,9 +59,9 @@ def network_nll(
     if not len(targets):
         return nll
     starts, news = windows(targets, network.vocabulary.end_of_text, length, step)
-    rows = _even(len(starts), max(1, batch_tokens // length))
+    rows = rows or _even(len(starts), max(1, batch_tokens // length))
     with (
-        torch.inference_mode(),
+        torch.no_grad(),
         _evaluating(network),
         _computing_in(network, dtype),
         progress(what, len(targets), "tokens") as advance,

@@ -5,6 +5,7 @@ grouped queries, tied or untied embeddings, no biases (Qwen3 Technical Report, a
 transformers' own, so a saved folder is a Qwen3ForCausalLM.  Tests: tests/models/test_transformer.py, test_hugging_face.py.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 
@@ -127,6 +128,7 @@ class Decoder(nn.Module, Network):
         self.lm_head = None if spec.tie_embeddings else Linear(spec.hidden_size, vocabulary.size)
         self._kernels = Kernels()
         self._run: Callable[..., Tensor] = Block.__call__
+        self._compiled = False
         self._initialise(seed)
 
     @torch.no_grad()
@@ -147,28 +149,42 @@ class Decoder(nn.Module, Network):
     # -- forward ----------------------------------------------------------------------------------------------------
 
     def hidden(self, inputs: Inputs, state: DecoderState | None = None) -> Hidden:
-        tokens = inputs.tokens_BT
-        length = tokens.shape[1]
-        if state is None:
-            positions = torch.arange(length, device=tokens.device)[None]
-            mask = causal_mask(inputs.segments_BT, length, self.compute_dtype, tokens.device)
-        else:
-            positions = state.lengths_B[:, None] + torch.arange(length, device=tokens.device)
-            held = int(state.lengths_B.max()) + length
-            seen = torch.arange(held, device=tokens.device) <= positions[:, :, None]
-            mask = torch.zeros(seen.shape, dtype=self.compute_dtype, device=tokens.device).masked_fill_(~seen, -math.inf)[:, None]
-        cos, sin = (
-            part[:, None].to(self.compute_dtype) for part in angles(positions, self.spec.resolved_head_size, self.spec.rope_theta)
-        )
-        x = self.model.embed_tokens(tokens).to(self.compute_dtype)
-        for i, block in enumerate(self.model.layers):
-            if state is None:
-                x = self._run(block, x, cos, sin, mask)
-            else:
-                x = block(x, cos, sin, mask, Cache(state.keys[i], state.values[i], positions, held))
         if state is not None:
-            state.lengths_B = state.lengths_B + length
-        return Hidden(self.model.norm(x), state)
+            return Hidden(self._continued(inputs.tokens_BT, state), state)
+        # Compiled blocks know one way of running, that of training; measuring goes the same way and drops the gradient.
+        measuring = self._compiled and not torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        with torch.enable_grad() if measuring else contextlib.nullcontext():
+            values = self._whole(inputs)
+        return Hidden(values.detach() if measuring else values)
+
+    def _whole(self, inputs: Inputs) -> Tensor:
+        """Rows from their beginning."""
+        tokens, segments = inputs.tokens_BT, inputs.segments_BT
+        if self._compiled and segments is None:  # a mask of the shape that was compiled
+            segments = torch.zeros_like(tokens, dtype=torch.int32)
+        mask = causal_mask(segments, tokens.shape[1], self.compute_dtype, tokens.device)
+        x, cos, sin = self._embedded(tokens, torch.arange(tokens.shape[1], device=tokens.device)[None])
+        for block in self.model.layers:
+            x = self._run(block, x, cos, sin, mask)
+        return self.model.norm(x)
+
+    def _continued(self, tokens: Tensor, state: DecoderState) -> Tensor:
+        """Tokens behind those that the state holds."""
+        positions = state.lengths_B[:, None] + torch.arange(tokens.shape[1], device=tokens.device)
+        held = int(state.lengths_B.max()) + tokens.shape[1]
+        seen = torch.arange(held, device=tokens.device) <= positions[:, :, None]
+        mask = torch.zeros(seen.shape, dtype=self.compute_dtype, device=tokens.device).masked_fill_(~seen, -math.inf)[:, None]
+        x, cos, sin = self._embedded(tokens, positions)
+        for i, block in enumerate(self.model.layers):
+            x = block(x, cos, sin, mask, Cache(state.keys[i], state.values[i], positions, held))
+        state.lengths_B = state.lengths_B + tokens.shape[1]
+        return self.model.norm(x)
+
+    def _embedded(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the first block reads, and the angles of the positions."""
+        cos, sin = angles(positions, self.spec.resolved_head_size, self.spec.rope_theta)
+        x = self.model.embed_tokens(tokens).to(self.compute_dtype)
+        return x, cos[:, None].to(self.compute_dtype), sin[:, None].to(self.compute_dtype)
 
     def nll(self, hidden: Hidden, targets_BT: Tensor) -> Tensor:
         x = hidden.values_BTD
@@ -207,6 +223,7 @@ class Decoder(nn.Module, Network):
     def compile_blocks(self) -> None:
         """Compile one block (all blocks share it) and the two chunk functions of the loss.  Rows of one shape only."""
         self._run = torch.compile(Block.forward, fullgraph=True, dynamic=False)
+        self._compiled = True
         self._kernels = Kernels()
         self._kernels.forward = torch.compile(Kernels.forward, fullgraph=True, dynamic=False)
         self._kernels.backward = torch.compile(Kernels.backward, fullgraph=True, dynamic=False)
