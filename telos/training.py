@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from telos.evaluate.score import network_nll
+from telos.evaluate.score import network_nll, windows
 from telos.foundation import files
 from telos.held_out import HeldOut
 from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
@@ -19,7 +19,7 @@ from telos.tokens.store import TokenStore
 from telos.train.clock import Clock
 from telos.train.loop import Outcome, train
 
-CLOSING_SECONDS = 4.0
+CLOSING_SECONDS = 3.0
 """Saving the model, drawing samples and writing the report of a small run, on two cores."""
 VALIDATION_TOKENS = 16_384
 """Validation during training scores about so many tokens, from the beginnings of documents chosen by their hash."""
@@ -96,12 +96,18 @@ def _validation(
     def evaluate(network: Any) -> dict[str, float]:
         began = time.perf_counter()
         nats = network_nll(network, tokens, rows=rows, what="validation")
-        stride = recipe.evaluate.stride or max(1, network.context_length // 2)
-        passes = len(held.tokens) * network.context_length / stride
-        clock.reserve_seconds = CLOSING_SECONDS + (time.perf_counter() - began) * passes / len(tokens)
+        seconds = time.perf_counter() - began
+        length, end = network.context_length, network.vocabulary.end_of_text
+        ahead = _batches(held.tokens, end, length, recipe.evaluate.stride or max(1, length // 2), rows)
+        clock.reserve_seconds = CLOSING_SECONDS + seconds * ahead / _batches(tokens, end, length, length, rows)
         return {"nats_per_token": float(nats.mean(dtype=np.float64))}
 
     return evaluate
+
+
+def _batches(tokens: np.ndarray, end: int, length: int, stride: int, rows: int) -> int:
+    """Forward passes that scoring a stream takes."""
+    return -(-len(windows(tokens, end, length, stride)[0]) // rows)
 
 
 def _some(store: TokenStore) -> np.ndarray:

@@ -28,7 +28,7 @@ def apply(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         match = _OVERRIDE.fullmatch(override)
         if match is None:
             raise TelosError("an override must have the form name.name=value", repr(override), "write for example train.seed=2")
-        path, value = match[1].split("."), yaml.load(match[2], f"the value of {match[1]}")
+        path, value = match[1].split("."), _value(match[2], match[1])
         node = result
         for part in path[:-1]:
             inner = node.get(part)
@@ -45,3 +45,8 @@ def apply(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
             node.clear()
         node[path[-1]] = value
     return result
+
+
+def _value(text: str, name: str) -> Any:
+    """YAML, but a word that begins with one of YAML's signs for aliases, tags and the like is that word (``*.md``)."""
+    return text if text[:1] in ("*", "&", "!", "%", "@", "`") else yaml.load(text, f"the value of {name}")

@@ -64,3 +64,7 @@ def test_errors():
     with pytest.raises(TelosError) as error:
         overrides.apply(DATA, ["train.seed=[1"])
     assert error.value.must == "the value of train.seed must be valid YAML"
+
+
+def test_a_pattern_is_a_word_and_not_an_alias():
+    assert apply({}, ["corpus.include=*.md", "a.b=&x", "c=!d"]) == {"corpus": {"include": "*.md"}, "a": {"b": "&x"}, "c": "!d"}
