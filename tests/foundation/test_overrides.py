@@ -67,4 +67,8 @@ def test_errors():
 
 
 def test_a_pattern_is_a_word_and_not_an_alias():
-    assert apply({}, ["corpus.include=*.md", "a.b=&x", "c=!d"]) == {"corpus": {"include": "*.md"}, "a": {"b": "&x"}, "c": "!d"}
+    assert overrides.apply({}, ["corpus.include=*.md", "a.b=&x", "c=!d"]) == {
+        "corpus": {"include": "*.md"},
+        "a": {"b": "&x"},
+        "c": "!d",
+    }
