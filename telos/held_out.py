@@ -32,7 +32,7 @@ class HeldOut:
         """The test split (where a recipe made none, the validation split), at most about ``max_bytes`` of it.
 
         Whole documents are taken in the order of their ids, which are hashes, so that the choice is blind to the content
-        and stays the same when the corpus grows; the first alone may be larger, and then counts whole.
+        and stays the same when the corpus grows.  Of a first document that is larger alone, the beginning counts.
         """
         split: SplitName = "test" if "test" in stores else "validation"
         store = stores[split]
@@ -42,17 +42,36 @@ class HeldOut:
         tokens = np.concatenate([store.document(i) for i in chosen]).astype(np.int64)
         wanted = {store.document_ids[i].decode() for i in chosen}
         texts = [d.text for d in corpus.documents(split) if d.id in wanted]
-        bytes_ = store.document_bytes[chosen]
-        sizes = np.array([len(piece) for piece in tokenizer.token_bytes])
-        leads = np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in tokenizer.token_bytes])
-        edges = unit_edges(bytes_)
-        kind = "documents" if len(chosen) >= FEW_DOCUMENTS else "blocks of text"
+        sizes, leads = token_sizes(tokenizer)
+        if room[0] > max_bytes:
+            tokens, texts = _beginning(tokens, sizes, texts[0].encode(errors="replace"), max_bytes)
+        bytes_ = np.array([len(text.encode(errors="replace")) for text in texts])
         part = float(bytes_.sum() / max(1, store.num_bytes))
-        return cls(split, tokens, sizes[tokens], leads[tokens], edges, kind, texts, part)
+        return cls(split, tokens, sizes[tokens], leads[tokens], unit_edges(bytes_), unit_kind(len(chosen)), texts, part)
 
     def likelihood(self, nll: np.ndarray) -> Likelihood:
         """From nats of each token to what a model says of this text."""
         return Likelihood.of(nll, self.token_bytes, self.edges, self.token_characters)
+
+
+def token_sizes(tokenizer: TrainedTokenizer) -> tuple[np.ndarray, np.ndarray]:
+    """(bytes that each token stands for, characters that begin in it), int64 (V,)."""
+    pieces = tokenizer.token_bytes
+    return np.array([len(p) for p in pieces]), np.array([sum(byte & 0xC0 != 0x80 for byte in p) for p in pieces])
+
+
+def unit_kind(documents: int) -> str:
+    """What the intervals stand on, in words (`telos.evaluate.likelihood.unit_edges` decides alike)."""
+    return "documents" if documents >= FEW_DOCUMENTS else "blocks of text"
+
+
+def _beginning(tokens: np.ndarray, sizes: np.ndarray, text: bytes, most_bytes: int) -> tuple[np.ndarray, list[str]]:
+    """The longest beginning of one document's tokens within ``most_bytes`` that ends with a whole character, and its text."""
+    ends = np.cumsum(sizes[tokens])
+    count = max(1, int(np.searchsorted(ends, most_bytes, side="right")))
+    while count > 1 and ends[count - 1] < len(text) and text[ends[count - 1]] & 0xC0 == 0x80:
+        count -= 1
+    return np.append(tokens[:count], tokens[-1]), [text[: ends[count - 1]].decode(errors="replace")]
 
 
 def tail(texts: Iterable[str], total_bytes: int, most_bytes: int) -> list[str]:

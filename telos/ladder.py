@@ -31,9 +31,12 @@ class Ladder:
 
     def finish(self, ours: Likelihood, seen: tuple[np.ndarray, np.ndarray] | None) -> tuple[list[Baseline], dict[str, Any]]:
         """Every rung against ours, and what the process took.  ``seen``: a stream of only the tokens that the model saw, and
-        where its pieces begin; None where it saw all of them."""
+        where its pieces begin; None where it saw all of them, and the two n-gram rungs are one.
+
+        Where the process failed there are no rungs, and ``failed`` says so: a model is not lost for its baselines.
+        """
         if self.process is not None and self.process.wait():
-            raise RuntimeError(f"the baselines failed; see {self.folder / 'log.txt'}")
+            return [], {"failed": f"The baselines could not be measured; {self.folder / 'log.txt'} says why."}
         result = read_json(self.folder / RESULT_FILE)
         total = float(ours.bytes.sum())
         rungs = [
@@ -42,8 +45,10 @@ class Ladder:
         for name, facts in result["counted"].items():
             rungs.append(against(name, ours, self.held.likelihood(np.load(self.folder / facts["nll_file"])), self._label(name)))
         if seen is not None:
-            few = counted(seen[0], self.held.tokens, self.vocabulary, self.order, seen[1])
-            rungs.append(against(f"{self.order}_gram_seen", ours, self.held.likelihood(few.nll), self._label("seen")))
+            few = counted(seen[0], self.held.tokens, self.vocabulary, self.order, seen[1]).nll
+        else:
+            few = np.load(self.folder / result["counted"][f"{self.order}_gram"]["nll_file"])
+        rungs.append(against(f"{self.order}_gram_seen", ours, self.held.likelihood(few), self._label("seen")))
         return [rung for rung in rungs if rung is not None], result
 
     def _label(self, name: str) -> str | None:
@@ -88,7 +93,7 @@ def start(folder: Path, held: HeldOut, *, corpus: Corpus, train_tokens: Path, vo
     write_json(folder / "asked.json", asked)
     with open(folder / "log.txt", "wb") as log:
         ladder.process = subprocess.Popen(
-            [sys.executable, "-m", "telos.evaluate.baselines", str(folder / "request.json")],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            [sys.executable, "-m", "telos.evaluate.baselines", str(folder / "request.json"), "--with-parent"],
+            stdout=log, stderr=log, stdin=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     return ladder

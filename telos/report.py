@@ -1,7 +1,6 @@
 """From a trained run to what is left behind: model folder, report.json, report.html."""
 
 import datetime
-import importlib.metadata
 import time
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,9 @@ PROMPT_TOKENS = 12
 
 
 def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, ladder: Ladder | None, *, out: Path,
-           started: float, full: bool) -> Result:  # fmt: skip
+           full: bool) -> Result:  # fmt: skip
     """Measure the model, save it, and write the report (``full``) or only report.json."""
+    ended = time.perf_counter()
     seconds = prepared.seconds | trained.seconds
     began = time.perf_counter()
     ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
@@ -39,6 +39,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
 
     began = time.perf_counter()
     climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None else ([], {})
+    failed = [facts["failed"]] if "failed" in facts else []
     seconds["waiting for baselines"] = time.perf_counter() - began
 
     began = time.perf_counter()
@@ -46,7 +47,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held),
+        "notes": _notes(prepared, held) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind),
         "baselines": climbed,
@@ -55,7 +56,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "recipe": recipe.to_yaml(),
         "settings_hash": recipe.hash(),
         "full": full,
-        **_curves(out / "metrics.jsonl", started),
+        **_curves(out / "metrics.jsonl"),
     }
     if trained.outcome is not None:
         told["parameters"] = sum(p.numel() for p in trained.model.parameters())
@@ -68,7 +69,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     seconds["model and report"] = time.perf_counter() - began
     told["cost"] |= {
         "seconds": seconds,
-        "total_seconds": time.time() - started,
+        "total_seconds": trained.spent_seconds + time.perf_counter() - ended,
         "peak_memory_bytes": machine.peak_memory_bytes() + facts.get("peak_memory_bytes", 0),
     }
     if full:
@@ -79,39 +80,43 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
 
 
 def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any], recipe: Run) -> None:
-    card = model_card(told, [told["language"]] if "language" in told else [])  # type: ignore[arg-type]
-    if trained.outcome is None:
-        with files.commit_folder(out / "model") as folder:
-            trained.model.save(folder)
-            prepared.tokenizer.save(folder)
-            files.write_file(folder / "README.md", card)
-        return
-    lineage = {
+    lineage: dict[str, Any] = {
         "telos": __version__,
         "settings": recipe.dump(),
         "settings_hash": recipe.hash(),
         "corpus_hash": prepared.corpus.hash,
         "tokenizer_hash": prepared.tokenizer.vocabulary.tokenizer_hash,
-        "steps": trained.outcome.step,
-        "tokens": trained.outcome.tokens,
-        "choices": trained.outcome.choices,
-        "versions": versions(),
+        "versions": machine.versions(),
     }
+    if trained.outcome is None:
+        with files.commit_folder(out / "model") as folder:
+            trained.model.save(folder)
+            prepared.tokenizer.save(folder)
+            files.write_json(folder / "lineage.json", lineage)
+            files.write_file(folder / "README.md", _COUNTING_CARD.format(kind=recipe.model.kind()))
+        return
+    lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
+    card = model_card(told, [told["language"]] if "language" in told else [])  # type: ignore[arg-type]
     save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
                generation={"do_sample": True, "temperature": 0.8, "top_p": 0.95})  # fmt: skip
 
 
-def versions() -> dict[str, str]:
-    """Package → version, of what decides the bits of a run."""
-    return {name: importlib.metadata.version(name) for name in ("torch", "numpy", "tokenizers", "daft", "safetensors")}
+_COUNTING_CARD = """---
+library_name: telos
+pipeline_tag: text-generation
+---
+
+A model of kind `{kind}`, which counts instead of learning by gradient.  `telos score` and `telos generate` load this folder;
+lineage.json says what it was made from.
+"""
 
 
 def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
     notes = [prepared.corpus.split_note] if prepared.corpus.split_note else []
     for stage in prepared.corpus.funnel:
-        if sampled := stage["dropped"].get("not_sampled"):
-            notes.append(f"The text is larger than this budget has time for: {sampled} of {stage['documents_in']} documents "
-                         "were left out, chosen by content hash.")  # fmt: skip
+        if left_out := stage["dropped_bytes"].get("not_sampled"):
+            notes.append(f"The text is larger than this budget has time for: {format_bytes(left_out)} of "
+                         f"{format_bytes(stage['bytes_in'])} were left out, chosen by content hash.")  # fmt: skip
     if repaired := prepared.corpus.facts.get("repaired"):
         notes.append(f"{len(repaired)} files were not whole UTF-8 and were repaired; corpus.json names them.")
     if held.split != "test":
@@ -156,10 +161,10 @@ def _machine(trained: Trained) -> dict[str, Any]:
         facts |= {"threads": choices["threads"], "precision": choices["precision"], "compiled": choices["compile"]}
         for name, value in choices["facts"].items():
             facts[name.replace("_flops_per_second", "")] = f"{value / 1e9:.0f} GFLOP/s" if "flops" in name else f"{value:.1f}"
-    return facts | versions()
+    return facts | machine.versions()
 
 
-def _curves(metrics: Path, started: float) -> dict[str, Any]:
+def _curves(metrics: Path) -> dict[str, Any]:
     train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate")}
     validation: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token")}
     for line in record.read(metrics):

@@ -71,10 +71,9 @@ class Result:
             if "nats_per_character" in top:
                 lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
-        lines.append(
-            f"{format_count(self.facts.get('parameters', 0))} parameters, {format_count(cost.get('tokens', 0))} tokens, "
-            f"{format_seconds(cost.get('total_seconds', 0))}, peak memory {format_bytes(cost.get('peak_memory_bytes', 0))}"
-        )
+        if "parameters" in self.facts:
+            lines.append(f"{format_count(self.facts['parameters'])} parameters, {format_count(cost['tokens'])} tokens seen")
+        lines.append(f"{format_seconds(cost['total_seconds'])}, peak memory {format_bytes(cost['peak_memory_bytes'])}")
         lines.append(f"model:  {self.model}")
         if (self.folder / "report.html").exists():
             lines.append(f"report: {self.folder / 'report.html'}")

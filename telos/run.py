@@ -32,21 +32,33 @@ def train(recipe: Run, out: str | Path, started: float | None = None) -> Result:
 
 
 def _run(recipe: Run, out: Path, started: float, full: bool) -> Result:
-    text_bytes = sum(item.size_bytes for item in recipe.corpus.inputs())
-    files.require_free(out, text_bytes * DISK_BYTES_PER_TEXT_BYTE, "this run")
+    _refuse_to_mix(out)
     with files.lock_folder(out):
         done = _begin(recipe, out, full)
         return done or _go(recipe, out, started, full)
 
 
+def _refuse_to_mix(out: Path) -> None:
+    """What a run writes may replace what has the same name: never somebody's own folders."""
+    there = sorted(p.name for p in out.iterdir() if p.name != ".lock") if out.is_dir() else []
+    if (there and "run.json" not in there) or (out.exists() and not out.is_dir()):
+        found = f"it holds {', '.join(there[:3])}{' …' if len(there) > 3 else ''}" if there else "it is a file"
+        raise TelosError(f"{out} must be a new folder, an empty one, or a run's", found, "choose another --out")
+
+
 def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
     """Write what this run is, or check that the folder holds this very run; its result where it is finished."""
     facts = {"telos": __version__, "settings": recipe.dump(), "text_fingerprint": recipe.corpus.fingerprint(),
-             "seed": recipe.training.seed, "machine": machine.describe()}  # fmt: skip
+             "seed": recipe.training.seed, "machine": machine.describe(), "versions": machine.versions()}  # fmt: skip
     record = out / "run.json"
-    if not record.exists():
-        files.write_json(record, facts)
+    if not record.exists() or not _has_begun(out):
+        from telos import training
+
+        training.check(recipe)
+        text_bytes = sum(item.size_bytes for item in recipe.corpus.inputs())
+        files.require_free(out, text_bytes * DISK_BYTES_PER_TEXT_BYTE, "this run")
         files.write_file(out / "recipe.yaml", recipe.to_yaml())
+        files.write_json(record, facts)
         return None
     known = files.read_json(record)
     changed = _changed(known["settings"], facts["settings"])
@@ -61,6 +73,11 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
         progress.say(f"{out} is finished; this is its result")
         return Result.read(out)
     return None
+
+
+def _has_begun(out: Path) -> bool:
+    """Whether there is anything that another recipe would lose: stages are keyed, and made anew where they must be."""
+    return (out / "report.json").exists() or any((out / "checkpoints").glob("step-*"))
 
 
 def _changed(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
@@ -88,7 +105,7 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
             files.write_json(out / "run.json", files.read_json(out / "run.json") | {"choices": trained.outcome.choices})
             if trained.outcome.stopped_by:
                 raise Stopped(trained.outcome.stopped_by, trained.outcome.step, trained.outcome.exit_code, out)
-        return report.finish(recipe, prepared, held, trained, climbing, out=out, started=started, full=full)
+        return report.finish(recipe, prepared, held, trained, climbing, out=out, full=full)
     finally:
         if climbing is not None:
             climbing.stop()
@@ -105,7 +122,7 @@ def load(folder: str | Path) -> tuple[Any, Any]:
         from telos.models.ngram import load as load_ngram
         from telos.tokens.tokenizers import load_tokenizer
 
-        files.verify_folder(folder)
+        files.verify_folder(folder, only=("model.safetensors", "config.json", "tokenizer.json", "telos_tokenizer.json"))
         return load_ngram(folder), load_tokenizer(folder)
     from telos.models.hugging_face import load_model
 

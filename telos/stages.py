@@ -137,8 +137,7 @@ class TokenizerRecipe(CorpusRecipe):
 def build_from_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
     """`telos corpus build`: (facts, lines for people)."""
     recipe = CorpusRecipe.parse(apply(_sources(paths) | {"split": {}}, overrides))
-    with files.lock_folder(out.parent):
-        corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out)
+    corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out)
     facts = {"corpus": str(out), "hash": corpus.hash, "funnel": corpus.funnel, "split_note": corpus.split_note,
              "documents": {s: corpus.count(s) for s in SPLITS}, "bytes": {s: corpus.bytes(s) for s in SPLITS}}  # fmt: skip
     shown = [f"{s}: {corpus.count(s)} documents, {format_bytes(corpus.bytes(s))}" for s in SPLITS]
@@ -148,6 +147,9 @@ def build_from_paths(paths: list[str], overrides: list[str], out: Path) -> tuple
 def train_tokenizer_on_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
     """`telos tokenizer train`: (facts, lines for people).  A folder that `telos corpus build` made is taken as it is."""
     recipe = TokenizerRecipe.parse(apply(_sources(paths) | {"split": {}, "tokenizer": {}}, overrides))
+    if out.exists() and not (out / "telos_tokenizer.json").exists() and (not out.is_dir() or any(out.iterdir())):
+        raise TelosError(f"{out} must be a new folder, an empty one, or an earlier tokenizer", "something else is there",
+                         "choose another --out")  # fmt: skip
     made = Path(paths[0]) if len(paths) == 1 else None
     if made is not None and (made / "corpus.json").exists():
         corpus = Corpus.open(made)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from telos.evaluate.score import network_nll, windows
 from telos.foundation import files
+from telos.foundation.errors import TelosError
 from telos.held_out import HeldOut
 from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
 from telos.recipe import Run
@@ -28,21 +29,22 @@ VALIDATION_TOKENS_PER_DOCUMENT = 2_048
 
 @dataclass
 class Trained:
-    """A trained model.  ``outcome``: of the loop; None for a model that counts.  ``seen``: a stream of only the tokens that it
-    trained on and where its pieces begin; None where it saw the whole training text."""
+    """A trained model.  ``outcome``: of the loop; None for a model that counts.  ``rows``: in one forward pass of training.
+    ``seconds``: stage → time, over resumes; ``spent_seconds``: of the whole run up to the end of training."""
 
     model: Any
     batches: Batches | None
     outcome: Outcome | None
-    seconds: dict[str, float] = field(default_factory=dict)
+    rows: int | None
+    seconds: dict[str, float]
+    spent_seconds: float
 
     def nll(self, tokens: np.ndarray, stride: int | None) -> np.ndarray:
         """Nats of each token of a stream; ``stride`` as in `Evaluate`."""
         if self.outcome is None:
             return self.model.nll(tokens)
-        rows = self.batches.rows if self.batches is not None else None
         half = max(1, self.model.context_length // 2)
-        return network_nll(self.model, tokens, stride=stride or half, rows=rows, what="held-out text")
+        return network_nll(self.model, tokens, stride=stride or half, rows=self.rows, what="held-out text")
 
     def seen(self) -> tuple[np.ndarray, np.ndarray] | None:
         """(tokens, starts) of the rows that were drawn, each once; None where they are all of the training text."""
@@ -62,6 +64,16 @@ def _with_context(tokens: np.ndarray, previous: int, end: int) -> tuple[np.ndarr
     return piece.astype(np.int64), starts
 
 
+def check(recipe: Run) -> None:
+    """Refuse, before anything is done, what could only fail at the end."""
+    if recipe.model.learns_by == "gradient":
+        recipe.objective.check(recipe.model)
+    length, stride = getattr(recipe.model, "context_length", None), recipe.evaluate.stride
+    if length is not None and stride is not None and stride > length:
+        raise TelosError(f"evaluate.stride must be at most model.context_length ({length})", str(stride),
+                         "set a smaller evaluate.stride")  # fmt: skip
+
+
 def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock) -> Trained:
     """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
@@ -70,18 +82,20 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     if recipe.model.learns_by == "counting":
         model = recipe.model.build(vocabulary)
         model.fit(store.read(0, store.num_tokens))
-        return Trained(model, None, None, {"training": time.perf_counter() - began})
-    recipe.objective.check(recipe.model)
+        return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
     network = recipe.model.build(vocabulary, recipe.training.seed)
     raw_length = recipe.objective.raw_length(network.context_length)
-    batches = Batches(store, raw_length, recipe.training.rows(raw_length, recipe.objective.rows_together), recipe.training.seed)
+    together = recipe.objective.rows_together
+    batches = Batches(store, raw_length, recipe.training.rows(raw_length, together), recipe.training.seed)
+    rows = max(part.stop - part.start for part in recipe.training.micro_batches(batches.rows, raw_length, together))
     outcome = train(
         network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=_validation(recipe, prepared, held, clock, batches.rows),
+        evaluate=_validation(recipe, prepared, held, clock, rows),
     )  # fmt: skip
-    return Trained(network, batches, outcome, {"training": outcome.trained_seconds})
+    spent = outcome.overhead_seconds + outcome.trained_seconds
+    return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent)
 
 
 def _validation(

@@ -14,6 +14,7 @@ and without torch; or as plain functions.  Tests: tests/evaluate/test_baselines.
 
 import os
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,8 +160,19 @@ def _tokens(path: str) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def main(arguments: list[str]) -> int:
-    """The process: one argument, the request's file.  Exit code 2 with three lines where the user can mend it."""
+    """The process: one argument, the request's file.  Exit code 2 with three lines where the user can mend it.
+
+    With ``--with-parent`` it ends when its standard input does, that is when the process that started it dies.
+    """
+    if "--with-parent" in arguments:
+        arguments = [a for a in arguments if a != "--with-parent"]
+        threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         if len(arguments) != 1:
             raise TelosError("the baselines take one request file", f"{len(arguments)} arguments",

@@ -115,8 +115,8 @@ def write_report(folder: Path, report: Report) -> None:
     told: dict[str, Any] = {"next_steps": next_steps(judged)} | dict(report)
     if judged:
         told["summary"] = summary(judged)
-    write_json(Path(folder) / "report.json", told)
     write_file(Path(folder) / "report.html", html(report))
+    write_json(Path(folder) / "report.json", told)  # last: it tells that the report is whole
 
 
 def html(report: Report) -> str:

@@ -1,6 +1,7 @@
 """What this machine is and how fast it multiplies matrices."""
 
 import functools
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -77,6 +78,11 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Package → version, of those that decide the bits of a run; read from their metadata, nothing is imported."""
+    return {name: importlib.metadata.version(name) for name in ("torch", "numpy", "tokenizers", "safetensors", "daft", "numba")}
 
 
 def matrix_rate(dtype: str, seconds: float = 0.2, size: tuple[int, int, int] = (2048, 512, 1536)) -> float:

@@ -54,15 +54,18 @@ class Clock:
     # -- the two parts of time --------------------------------------------------------------------------------------
 
     def resume(self, state: dict[str, float]) -> None:
-        """Add what earlier processes used; ``state`` is from `state`, at their last checkpoint."""
+        """Add what earlier processes used, and keep as much for the end as they did; ``state`` is from `state`, at their last
+        checkpoint."""
         self._carried_overhead, self._carried_trained = state["overhead_seconds"], state["trained_seconds"]
+        self.reserve_seconds = max(self.reserve_seconds, state.get("reserve_seconds", 0.0))
 
     def begin(self) -> None:
         """Training starts now: overhead stands still from here on, and trained time runs."""
         self._begun = self.now()
 
     def state(self) -> dict[str, float]:
-        return {"overhead_seconds": self.overhead_seconds, "trained_seconds": self.trained_seconds}
+        return {"overhead_seconds": self.overhead_seconds, "trained_seconds": self.trained_seconds,
+                "reserve_seconds": self.reserve_seconds}  # fmt: skip
 
     @property
     def overhead_seconds(self) -> float:

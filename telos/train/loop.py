@@ -188,8 +188,9 @@ class _Training:
         """Everything before the first step that can refuse, and compilation; then the clock of training starts."""
         tokens = self.batches.rows * self.batches.raw_length
         flops = 3 * self.model.network.flops_per_token(self.model.network.context_length) * tokens
+        least_seconds = least_step_seconds(self.choices, flops) if self.step == 0 else 0.0
         if self.step == 0:
-            self.clock.require_a_step(least_step_seconds(self.choices, flops))
+            self.clock.require_a_step(least_seconds)
         self.clock.closing_seconds = self.checkpoints.require_room(self.model, self.updater) / WRITTEN_BYTES_PER_SECOND
         if self.choices.compile is None:
             self.choices.compile = compilation.decide(self.settings.compile, self.model.network, self._training_seconds)
@@ -201,6 +202,8 @@ class _Training:
         if self.evaluate is not None and self.clock.available_seconds is not None:
             # An evaluation may learn what the end will take and keep time for it: better before the schedule begins.
             self._validate(self._progress())
+            if self.step == 0:
+                self.clock.require_a_step(least_seconds)
         self.clock.begin()
 
     def _training_seconds(self) -> float:

@@ -34,7 +34,7 @@ def test_curves_say_their_axes():
     over_tokens = texts(plots.loss(TRAIN, validation, "tokens"))
     assert {"tokens seen", "nats per token", "validation", "2M"} <= set(over_tokens)
     over_seconds = texts(plots.loss(TRAIN, None, "seconds"))
-    assert "seconds since the start" in over_seconds
+    assert "seconds of training" in over_seconds
     assert "validation" not in over_seconds
     assert {"step", "learning rate"} <= set(texts(plots.learning_rate(TRAIN)))
 

@@ -35,7 +35,7 @@ def test_what_a_checkpoint_holds(run, tiny, tmp_path):
         "manifest.json", "model.safetensors", "optimizer.safetensors", "state.json"]  # fmt: skip
     state = json.loads((outcome.checkpoint / "state.json").read_text())
     assert (state["step"], state["tokens"], state["loss"]) == (12, outcome.tokens, outcome.loss)
-    assert set(state["clock"]) == {"overhead_seconds", "trained_seconds"}
+    assert set(state["clock"]) == {"overhead_seconds", "trained_seconds", "reserve_seconds"}
     assert state["choices"] == outcome.choices
     assert json.loads((outcome.checkpoint / "manifest.json").read_text())["step"] == 12
     optimizer = load_file(outcome.checkpoint / "optimizer.safetensors")

@@ -52,7 +52,7 @@ def test_both_parts_add_up_over_processes(ticks):
     made.begin()
     ticks.now += 3
     assert (made.overhead_seconds, made.trained_seconds, made.available_seconds) == (near(25), 33, near(75))
-    assert made.state() == {"overhead_seconds": near(25), "trained_seconds": 33}
+    assert made.state() == {"overhead_seconds": near(25), "trained_seconds": 33, "reserve_seconds": made.reserve_seconds}
 
 
 def test_the_middle_of_the_next_step(ticks):
@@ -106,3 +106,11 @@ def test_what_saving_will_take_is_kept(ticks):
     made = clock(ticks, "60s")
     made.closing_seconds = 4.0
     assert made.available_seconds == near(56)
+
+
+def test_what_was_kept_for_the_end_is_kept_after_a_resume():
+    """A run killed while it scores its model must not find time for more steps."""
+    first = Clock(Duration(100, "seconds"), reserve_seconds=30)
+    again = Clock(Duration(100, "seconds"), reserve_seconds=3)
+    again.resume(first.state())
+    assert again.reserve_seconds == 30

@@ -33,14 +33,25 @@ FIRST_ROOM = 1.25
 """How many more merges are learned than are asked for, because some will be too long in Han characters."""
 
 
+SMALLEST, LARGEST = 512, 4096
+"""Bounds of `fitting_size`.  A larger vocabulary costs a small network more in its output layer than shorter texts save."""
+
+
+def fitting_size(text_bytes: int) -> int:
+    """Tokens of a vocabulary for a text: about one for a thousand bytes, as a power of two from 512 to 4,096, so that a token
+    of it stands some hundreds of times in the text on average."""
+    return min(LARGEST, max(SMALLEST, 2 ** round(math.log2(max(1, text_bytes) / 1000))))
+
+
 class BPE(Tokenizer):
-    """``vocab_size`` counts everything, the end of text too.  A pair must stand ``min_frequency`` times to be merged.
+    """``vocab_size`` counts everything, the end of text too; None sizes it to the text (`fitting_size`), and takes fewer
+    where the text has no more.  A pair must stand ``min_frequency`` times to be merged.
 
     ``max_learning_bytes`` bounds time and memory: of more text than this, pieces are taken by a hash of their content.
     (Memory grows with the number of different words: about 50 bytes a byte of Chinese legal text, 3 of English novels.)
     """
 
-    vocab_size: int = Field(4096, ge=258)
+    vocab_size: int | None = Field(None, ge=258)
     min_frequency: int = Field(2, ge=1)
     max_han_per_token: int | None = Field(4, ge=1)
     max_han_run: int | None = Field(8, ge=1)
@@ -48,7 +59,7 @@ class BPE(Tokenizer):
 
     def train(self, texts: Texts, total_bytes: int) -> SavedTokenizer:
         """Raises `TelosError` where the text does not support a vocabulary of this size."""
-        ordinary = self.vocab_size - 1
+        ordinary = (self.vocab_size or fitting_size(total_bytes)) - 1
         asked = ordinary if self.max_han_per_token is None else round(FIRST_ROOM * ordinary)
         while True:
             merges = self._learn(texts, total_bytes, asked)
@@ -57,7 +68,7 @@ class BPE(Tokenizer):
             if len(ids) == ordinary or exhausted:
                 break
             asked *= 2
-        if len(ids) < ordinary:
+        if len(ids) < ordinary and self.vocab_size is not None:
             raise TelosError(
                 f"a vocabulary of {self.vocab_size} tokens needs a text that supports it",
                 f"this text supports {len(ids) + 1} (pairs that stand {self.min_frequency} times or more)",

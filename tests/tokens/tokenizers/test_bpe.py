@@ -10,7 +10,7 @@ from tokenizers import Tokenizer as Backend
 from telos.foundation.errors import SpecError, TelosError
 from telos.tokens.byte_level import CHARACTERS
 from telos.tokens.pretokenize import PATTERN, count_han
-from telos.tokens.tokenizers.bpe import BPE
+from telos.tokens.tokenizers.bpe import BPE, fitting_size
 
 
 def reference(texts: list[str], ordinary: int, min_frequency: int) -> Backend:
@@ -161,3 +161,11 @@ def test_chinese_laws(make, shared_data):
     for text, ids in zip(laws[:5], encoded, strict=False):  # in pieces and whole
         assert trained.backend.encode(text, add_special_tokens=False).ids == ids.tolist()
     assert sum(map(len, encoded)) < sum(map(len, laws)) * 0.75
+
+
+def test_without_a_size_the_vocabulary_fits_the_text(make):
+    assert [fitting_size(n) for n in (0, 10_000, 1_000_000, 2_000_000, 12_000_000, 10**10)] == [512, 512, 1024, 2048, 4096, 4096]
+    text = "".join(chr(97 + i % 26) + chr(97 + i * 7 % 26) + " " for i in range(400))
+    small = make(BPE(), [text])
+    assert 257 < small.vocabulary.size < 512, "a text that supports no more gets what it supports"
+    assert small.decode(small.encode(text)) == text

@@ -1,0 +1,84 @@
+"""What a run may write over: nothing but what a run wrote; and what it does not begin with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from telos import recipe, run, stages
+from telos.foundation.errors import TelosError
+from telos.foundation.files import write_json
+from telos.held_out import _beginning
+
+TEXT = "The cat sat on the mat. 猫坐在垫子上。\n" * 200
+
+
+@pytest.fixture
+def texts(tmp_path) -> Path:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text(TEXT, encoding="utf-8")
+    return folder
+
+
+def made(path, *overrides):
+    return recipe.resolve(recipe.for_path(str(path), None), list(overrides))[0]
+
+
+def test_a_run_refuses_a_folder_that_holds_something_else(texts):
+    before = sorted(texts.iterdir())
+    with pytest.raises(TelosError) as error:
+        run.run(made(texts), texts)
+    assert "must be a new folder, an empty one, or a run's" in error.value.must
+    assert error.value.found == "it holds a.txt"
+    assert sorted(texts.iterdir()) == before
+
+
+def test_a_tokenizer_refuses_a_folder_that_holds_something_else(texts):
+    with pytest.raises(TelosError, match="must be a new folder"):
+        stages.train_tokenizer_on_paths([str(texts)], [], texts)
+    assert (texts / "a.txt").read_text(encoding="utf-8") == TEXT
+
+
+def test_after_a_refusal_the_same_folder_takes_mended_settings(texts, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(TelosError, match="vocabulary of 90000"):
+        run.train(made(texts, "tokenizer.vocab_size=90000"), out)
+    small = made(texts, "tokenizer=byte", "model.num_layers=1", "model.hidden_size=32", "model.num_heads=2",
+                 "model.context_length=32", "train.batch_tokens=128", "train.budget=3 steps", "train.compile=false")  # fmt: skip
+    assert run.train(small, out).facts["cost"]["steps"] == 3
+    with pytest.raises(TelosError, match=r"other settings: train\.seed 1 → 2"):
+        run.train(small.replace(train=small.training.replace(seed=2)), out)
+
+
+def test_a_stride_beyond_the_context_is_refused_at_once(texts, tmp_path):
+    with pytest.raises(TelosError, match=r"evaluate\.stride must be at most model\.context_length"):
+        run.run(made(texts, "evaluate.stride=1000"), tmp_path / "run")
+
+
+def test_a_counting_model_runs_the_whole_way(texts, tmp_path):
+    result = run.train(made(texts, "model={kind: ngram, order: 3}", "tokenizer=byte"), tmp_path / "run")
+    model, _ = run.load(result.model)
+    (result.model / "README.md").write_text("my own words")
+    assert 0 < result.summary()["bits_per_byte"] < 2
+    assert run.load(result.model)[0].vocabulary == model.vocabulary
+    assert run.generate(result.model, ["The c"], {"max_tokens": 5, "temperature": 0})["generations"][0]["text"].startswith("at ")
+
+
+def test_the_beginning_of_a_long_document_ends_with_a_whole_character():
+    text = "猫坐在垫".encode()
+    tokens = np.array([*text, 256])
+    sizes = np.array([1] * 256 + [0])
+    for most in range(3, 12):
+        kept, texts = _beginning(tokens, sizes, text, most)
+        assert texts == ["猫坐在垫"[: most // 3]]
+        assert kept[-1] == 256
+        assert sizes[kept].sum() == len(texts[0].encode())
+
+
+def test_a_foreign_run_file_is_no_run(texts, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    write_json(out / "notes.json", {})
+    with pytest.raises(TelosError, match="must be a new folder"):
+        run.run(made(texts), out)
