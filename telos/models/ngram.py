@@ -6,9 +6,10 @@ token has a probability and they sum to 1 after any context, seen or not.
 Tests: tests/models/test_ngram.py (equality with a plain dictionary implementation, sums, known likelihoods).
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -107,8 +108,11 @@ class KneserNey(Counting):
             probability[table.keys[span] - place * size] += table.left(np.arange(span.start, span.stop)) / table.totals[place]
         return np.log(probability)
 
-    def save(self, folder: Path) -> None:
-        """Write model.safetensors (keys and counts; the rest follows from them) and config.json into a folder."""
+    def save(self, folder: Path, lineage: Mapping[str, Any] | None = None) -> None:
+        """Write model.safetensors (keys and counts; the rest follows from them) and config.json into a folder.
+
+        ``lineage``: what this came from, for lineage.json, by which a corpus knows a model's folder and passes it over.
+        """
         from safetensors.numpy import save_file
 
         arrays = {"counts_1": self.unigrams}
@@ -117,6 +121,8 @@ class KneserNey(Counting):
         save_file(arrays, Path(folder) / "model.safetensors")
         facts = {"model_type": MODEL_TYPE, "spec": self.spec.dump(), "vocabulary": asdict(self.vocabulary)}
         write_json(Path(folder) / "config.json", facts | {"fitted_tokens": self.fitted_tokens})
+        if lineage is not None:
+            write_json(Path(folder) / "lineage.json", dict(lineage))
 
     def _id(self, tokens: np.ndarray) -> int | None:
         """The id of an n-gram, or None where it was not seen."""

@@ -105,7 +105,6 @@ def test_what_is_no_text_is_named(fill: Callable[..., Path]) -> None:
 
 def test_listing(fill: Callable[..., Path]) -> None:
     root = fill("t", {"b.txt": "b", "a/z.txt": "z", "a/.hidden": "h", ".git/x.txt": "x", "__pycache__/y.py": "y",
-                                 "run/run.json": "{}", "run/.lock": "1", "old/corpus.json": "{}", "old/part.txt": "p",
                       "诗/月.txt": "月"})  # fmt: skip
     os.mkfifo(root / "pipe.txt")
     (root / "gone.txt").symlink_to("nowhere")
@@ -113,6 +112,28 @@ def test_listing(fill: Callable[..., Path]) -> None:
     assert [i.path for i in items] == ["a/z.txt", "b.txt", "诗/月.txt"]
     assert [i.size_bytes for i in items] == [1, 1, 3]
     assert [i.path for i in Files(root / "b.txt").inputs()] == ["b.txt"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["run.json", "recipe.yaml", ".lock", "tokens/train/facts.txt"],
+        ["corpus.json", "manifest.json", "train/part.txt"],
+        ["config.json", "lineage.json"],
+        ["tokenizer.json", "telos_tokenizer.json"],
+    ],
+    ids=["run", "corpus", "model", "tokenizer"],
+)
+def test_what_telos_made_is_passed_over(fill: Callable[..., Path], files: list[str]) -> None:
+    root = fill("t", {"a.txt": "a", **{f"deep/我的/{name}": "{}" for name in files}})
+    assert [i.path for i in Files(root).inputs()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", [".lock", "run.json", "recipe.yaml", "corpus.json", "manifest.json"])
+def test_a_users_folder_that_holds_one_such_name_is_read(fill: Callable[..., Path], name: str) -> None:
+    """A lock that a program left beside texts, or a data set called corpus.json, must not hide the texts."""
+    root = fill("t", {"deep/月.txt": "月", f"deep/{name}": "{}"})
+    assert "deep/月.txt" in [i.path for i in Files(root).inputs()]
 
 
 def test_include_and_exclude(fill: Callable[..., Path]) -> None:

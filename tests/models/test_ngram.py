@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telos.foundation.errors import TelosError
+from telos.foundation.files import read_json
 from telos.models import Model
 from telos.models.counting.kneser_ney import FALLBACK_DISCOUNTS, discounts
 from telos.models.ngram import KneserNey, NGram, load
@@ -208,6 +209,9 @@ def test_saved_and_loaded_gives_the_same_numbers(tmp_path):
     assert loaded.fitted_tokens == model.fitted_tokens > 0
     np.testing.assert_array_equal(loaded.nll(stream), model.nll(stream))
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+    model.save(tmp_path, lineage={"corpus_hash": "月"})
+    assert read_json(tmp_path / "lineage.json") == {"corpus_hash": "月"}
+    np.testing.assert_array_equal(load(tmp_path).nll(stream), model.nll(stream))
 
 
 def test_refuses_ids_of_another_vocabulary_and_other_folders(tmp_path):

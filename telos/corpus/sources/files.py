@@ -20,8 +20,9 @@ from telos.corpus.formats import format_of
 from telos.corpus.sources import ADD_TEXT, Input, RawDocument, Source
 from telos.foundation.errors import TelosError, nearest
 
-_OURS = (".lock", "corpus.json", "lineage.json")
-"""A folder with one of these is a run, a corpus or a model: what Telos makes must not become what it reads."""
+_OURS = ({"run.json", "recipe.yaml"}, {"corpus.json", "manifest.json"}, {"lineage.json"}, {"telos_tokenizer.json"})
+"""A folder with all files of one of these is a run, a corpus, a model or a tokenizer: what Telos makes must not become
+what it reads."""
 _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
 
 
@@ -98,7 +99,7 @@ def _listed(root: Path, prefix: str) -> Iterator[Input]:
         yield _input(root, prefix or root.name)
         return
     for folder, inner, names in os.walk(root, onerror=_refuse):
-        if folder != str(root) and any(name in _OURS for name in names):
+        if folder != str(root) and any(ours.issubset(names) for ours in _OURS):
             inner.clear()
             continue
         inner[:] = sorted(name for name in inner if not name.startswith(".") and name not in _PASSED_OVER)
