@@ -23,9 +23,9 @@ from telos.corpus.funnel import Stage
 from telos.corpus.sample import byte_limits, cut_to
 from telos.corpus.sources import ADD_TEXT, Source
 from telos.corpus.split import SPLITS, Documents, Split, SplitName, pieces
-from telos.corpus.staging import Staging, first_of_each, gather, stage
+from telos.corpus.staging import Staging, first_of_each, gather, stage, within_reach
 from telos.foundation.errors import TelosError
-from telos.foundation.files import commit_folder, require_free, write_json
+from telos.foundation.files import commit_folder, require_free, write_json, writing
 from telos.foundation.progress import progress
 
 _LISTED = 1000
@@ -39,22 +39,26 @@ def build_corpus(
     """Build the corpus of one or more sources in the folder ``out`` (replaced as a whole, or not at all).
 
     ``max_bytes``: keep about that much training text, chosen by content hash (see `telos.corpus.sample`); validation and
-    test stay as they are.  ``seed`` keys split and sample.  `TelosError` for what a user can mend.
+    test stay as they are.  Where many files hold far more, only some are read (`staging.within_reach`), and ``unread`` in
+    corpus.json says how many were not.  ``seed`` keys split and sample.  `TelosError` for what a user can mend.
     """
     sources = [sources] if isinstance(sources, Source) else list(sources)
     clean, split, out = clean or Clean(), split or Split.parse({}), Path(out)
     _refuse_to_replace(out)
-    jobs = gather(sources)
+    everything = gather(sources)
+    jobs = within_reach(everything, max_bytes, seed)
     on_disk = sum(job.item.size_bytes * job.expansion for job in jobs)
     require_free(out.parent, 2 * on_disk, "building the corpus")
-    with commit_folder(out) as folder:
+    with writing(out), commit_folder(out) as folder:
         with progress("corpus", sum(job.item.size_bytes for job in jobs), "B") as advance:
             staging = stage(folder / ".staging", sources, jobs, clean, advance)
         facts = _finish(folder, staging, split, deduplicate=clean.deduplicate, max_bytes=max_bytes, seed=seed)
         staging.remove()
         settings = {"sources": [s.dump() for s in sources], "clean": clean.dump(), "split": split.dump(),
                     "max_bytes": max_bytes, "seed": seed}  # fmt: skip
-        write_json(folder / FACTS, {"format": FORMAT, "settings": settings} | facts)
+        unread = {"files": len(everything) - len(jobs),
+                  "bytes": sum(j.item.size_bytes for j in everything) - sum(j.item.size_bytes for j in jobs)}  # fmt: skip
+        write_json(folder / FACTS, {"format": FORMAT, "settings": settings, "unread": unread} | facts)
     return Corpus.open(out)
 
 

@@ -5,6 +5,7 @@ parent.  A folder without a valid manifest does not exist for readers.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -28,6 +29,21 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say as a `TelosError` what the machine answers while ``path`` is being written: a full disk, no permission, a file
+    where a folder should be."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        barred = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        remedy = "free some room or " if full else "change its permissions or " if barred else ""
+        where = f": {error.filename}" if error.filename not in (None, str(path)) else ""
+        raise TelosError(f"{path} must be a place that can be written to", f"{error.strerror or error}{where}",
+                         f"{remedy}choose another --out") from error  # fmt: skip
+
+
 def fsync_folder(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -37,21 +53,27 @@ def fsync_folder(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes | str) -> None:
-    """Replace a file atomically: a reader sees the old content or the new, never a part."""
+    """Replace a file atomically: a reader sees the old content or the new, never a part.
+
+    `FileNotFoundError` where its folder is not there; `TelosError` for whatever else the machine refuses.
+    """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        fsync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    if not path.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    with writing(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+            fsync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -67,27 +89,78 @@ def commit_folder(path: Path, **facts: Any) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block ends without an error.
 
     ``facts`` go into the manifest beside the files' sizes and hashes.  An existing ``path`` is replaced; were the
-    process killed between the two renames, the old one lies beside it as ``.NAME.old``.
+    process killed between the two renames, the old one lies beside it as ``.NAME.old``, and the next commit begins by
+    putting it back.  What killed processes left half-written is removed; what a living one writes stays.
+    Raises `TelosError` where the machine refuses (no room, no permission, a file of that name); an `OSError` of the block
+    itself goes through as it is, for the caller to explain.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.tmp-"))
-    os.chmod(temporary, 0o755)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        _clear_leftovers(path)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.tmp-"))
+        handle = _claim(temporary)
     try:
+        os.chmod(temporary, 0o755)
         yield temporary
-        seal(temporary, **facts)
-        if path.exists():
-            old = path.parent / f".{path.name}.old"
-            shutil.rmtree(old, ignore_errors=True)
-            os.rename(path, old)
-            os.rename(temporary, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(temporary, path)
-        fsync_folder(path.parent)
+        with writing(path):
+            seal(temporary, **facts)
+            _put(temporary, path)
+            fsync_folder(path.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Rename a finished folder to its name; what was there returns if that fails."""
+    old = _old(path)
+    replaced = path.exists()
+    if replaced:
+        os.rename(path, old)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        if replaced:
+            os.rename(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(path: Path) -> Path:
+    return path.parent / f".{path.name}.old"
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Put back what a process killed between two renames had set aside, and remove what dead processes left."""
+    if not path.exists() and _old(path).exists():
+        os.rename(_old(path), path)
+    shutil.rmtree(_old(path), ignore_errors=True)
+    prefix = f".{path.name}.tmp-"
+    for left in [p for p in path.parent.iterdir() if p.name.startswith(prefix)]:
+        handle = _claim(left)
+        if handle is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(handle)
+
+
+def _claim(folder: Path) -> int | None:
+    """A lock on a folder that ends with this process; None where another holds it or the file system has no locks."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def seal(folder: Path, **facts: Any) -> None:
@@ -154,9 +227,13 @@ def require_free(folder: Path, needed_bytes: int, what: str) -> None:
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; a second process gets an error, a dead one's lock is gone with it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    """Hold a folder for this process; a second process gets an error, a dead one's lock is gone with it.
+
+    `TelosError` also where the folder cannot be made or written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,8 +241,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
             holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
             raise TelosError(f"{folder} must be used by one process at a time", f"process {holder} is using it",
                              "wait for it, stop it, or choose another --out") from None  # fmt: skip
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+        with writing(folder):
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
         yield
     finally:
         os.close(handle)

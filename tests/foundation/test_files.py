@@ -137,9 +137,121 @@ def test_killed_between_the_two_renames_the_old_content_lies_beside(folder):
     kill(process)
     assert not folder.exists()
     assert verify_folder(folder.parent / ".model.old")["step"] == 7
+    assert len(list(folder.parent.glob(".model.tmp-*"))) == 1
+    with commit_folder(folder, step=8) as made:
+        assert verify_folder(folder)["step"] == 7, "the old one is back before anything new is written"
+    assert [path.name for path in folder.parent.iterdir()] == ["model"], "and the dead process's part is gone"
     with commit_folder(folder, step=9) as made:
         (made / "weights").write_bytes(b"newer")
     assert verify_folder(folder)["step"] == 9
+
+
+def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_stays(tmp_path):
+    code = """
+        import sys, time
+        from pathlib import Path
+        from telos.foundation.files import commit_folder
+
+        with commit_folder(Path(sys.argv[1])) as made:
+            (made / "part").write_text("一半")
+            print("now", flush=True)
+            time.sleep(60)
+        """
+    kill(child(code, tmp_path / "model"))
+    (dead,) = tmp_path.iterdir()
+    with child(code, tmp_path / "model") as living:
+        assert living.stdout is not None
+        assert living.stdout.readline() == "now\n"
+        assert not dead.exists()
+        (alive,) = tmp_path.iterdir()
+        with commit_folder(tmp_path / "model"), commit_folder(tmp_path / "model-2"):
+            assert (alive / "part").read_text() == "一半"
+        living.kill()
+    with commit_folder(tmp_path / "model"):
+        assert not alive.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model-2"]
+
+
+def test_a_rename_that_fails_brings_the_old_content_back(folder, monkeypatch):
+    rename = os.rename
+
+    def refuse(source, target):
+        if ".tmp-" in str(source):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(TelosError), commit_folder(folder, step=8) as made:
+        (made / "weights").write_bytes(b"new")
+    assert verify_folder(folder)["step"] == 7
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+# -- places that cannot be written to ---------------------------------------------------------------------------------
+
+
+def enter(context) -> None:
+    with context:
+        pass
+
+
+WAYS = [lambda path: enter(lock_folder(path)), lambda path: enter(commit_folder(path))]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["lock", "commit"])
+@pytest.mark.parametrize(
+    ("place", "found"), [("文件", ("File exists", "Not a directory")), ("文件/deep", ("Not a directory", "File exists"))]
+)
+def test_a_file_where_a_folder_should_be(tmp_path, way, place, found):
+    (tmp_path / "文件").write_text("mine")
+    with pytest.raises(TelosError) as error:
+        way(tmp_path / place)
+    assert error.value.must == f"{tmp_path / place} must be a place that can be written to"
+    assert error.value.found.split(":")[0] in found
+    assert error.value.fix == "choose another --out"
+    assert (tmp_path / "文件").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["文件"]
+
+
+@pytest.mark.parametrize("way", [*WAYS, lambda path: write_file(path, "x")], ids=["lock", "commit", "file"])
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [(28, "free some room or choose another --out"), (13, "change its permissions or choose another --out"),
+     (30, "change its permissions or choose another --out")],
+    ids=["full", "forbidden", "read-only"],
+)  # fmt: skip
+def test_a_disk_that_refuses_is_an_error_in_three_parts(tmp_path, monkeypatch, way, number, fix):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    for name in ("mkdir", "open"):
+        monkeypatch.setattr(os, name, refuse)
+    with pytest.raises(TelosError) as error:
+        way(tmp_path / "out")
+    monkeypatch.undo()
+    assert error.value.must == f"{tmp_path / 'out'} must be a place that can be written to"
+    assert (error.value.found, error.value.fix) == (os.strerror(number), fix)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_nothing_half_written(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    for path in (folder, folder.parent / "other"):
+        with pytest.raises(TelosError) as error, commit_folder(path) as made:
+            (made / "weights").write_bytes(b"new")
+        assert (error.value.must, error.value.found) == (
+            f"{path} must be a place that can be written to", "No space left on device")  # fmt: skip
+    monkeypatch.undo()
+    assert verify_folder(folder)["step"] == 7
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_a_fault_of_the_caller(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_file(tmp_path / "nowhere" / "a", "x")
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -152,7 +264,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(TelosError, match="disk full"):
         write_file(file, "half")
     assert read_json(file) == {"字": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
