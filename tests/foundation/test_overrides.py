@@ -44,6 +44,47 @@ def test_changing_the_kind_drops_the_old_kinds_settings():
     assert both["optimizer"] == {"kind": "adamw", "learning_rate": 0.1}
 
 
+def test_settings_beside_a_new_kind_stand_wherever_they_are_given():
+    both = overrides.apply(DATA, ["optimizer.learning_rate=0.1", "optimizer.kind=adamw"])
+    assert both["optimizer"] == {"kind": "adamw", "learning_rate": 0.1}
+    kinds = {"tokenizer": "bpe"}
+    for words in (["tokenizer.vocab_size=400", "tokenizer.kind=bpe"], ["tokenizer.kind=bpe", "tokenizer.vocab_size=400"]):
+        assert overrides.apply({}, words, kinds)["tokenizer"] == {"kind": "bpe", "vocab_size": 400}
+        assert overrides.apply({}, words)["tokenizer"] == {"kind": "bpe", "vocab_size": 400}
+
+
+def test_a_group_without_a_kind_is_of_the_default_kind():
+    data, kinds = {"model": {"num_layers": 6}}, {"model": "transformer"}
+    assert overrides.apply(data, ["model.kind=transformer"], kinds)["model"] == {"kind": "transformer", "num_layers": 6}
+    assert overrides.apply(data, ["model.kind=ngram"], kinds)["model"] == {"kind": "ngram"}
+    assert overrides.apply(data, ["model.kind=ngram", "model.order=3"], kinds)["model"] == {"kind": "ngram", "order": 3}
+
+
+def test_an_entry_of_a_list_is_named_by_its_number():
+    data = {"optimizer": {"groups": [{"match": "a"}, {"match": "b"}], "betas": [0.9, 0.95]}}
+    found = overrides.apply(data, ["optimizer.groups.1.match=层", "optimizer.betas.0=0.8"])["optimizer"]
+    assert found == {"groups": [{"match": "a"}, {"match": "层"}], "betas": [0.8, 0.95]}
+    assert data["optimizer"]["betas"] == [0.9, 0.95]
+
+
+@pytest.mark.parametrize(
+    ("given", "must", "found", "fix"),
+    [
+        ("groups.2.match=x", "groups.2.match: '2' must be the number of an entry of groups, from 0", "2 entries",
+         "set groups itself"),
+        ("groups.match=x", "groups.match: 'match' must be the number of an entry of groups, from 0", "2 entries",
+         "set groups itself"),
+        ("other.0=x", "other.0: 'other' must be a list, whose entries have numbers", "no 'other'", "set other itself"),
+        ("word.0=x", "word.0: 'word' must be a list, whose entries have numbers", "'word' is {'kind': 'x'}", "set word itself"),
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_not_there(given, must, found, fix):
+    assert overrides.split_arguments([given]) == ([], [given]), "an override, never a path"
+    with pytest.raises(TelosError) as error:
+        overrides.apply({"groups": [{"match": "a"}, {"match": "b"}], "word": "x"}, [given])
+    assert (error.value.must, error.value.found, error.value.fix) == (must, found, fix)
+
+
 @pytest.mark.parametrize("argument", ["my_texts/", "a/b=c", "=x", "1a=2", "a..b=1", "recipe.yaml", "./a=1", "a.=1"])
 def test_what_is_no_override_is_a_path(argument):
     assert not overrides.is_override(argument)
