@@ -117,6 +117,10 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
         if left_out := stage["dropped_bytes"].get("not_sampled"):
             notes.append(f"The text is larger than this budget has time for: {format_bytes(left_out)} of "
                          f"{format_bytes(stage['bytes_in'])} were left out, chosen by content hash.")  # fmt: skip
+    unread = prepared.corpus.facts.get("unread", {"files": 0})
+    if unread["files"]:
+        notes.append(f"The text is far larger than this budget has time for: {unread['files']} files "
+                     f"({format_bytes(unread['bytes'])}) were not read, chosen by a hash of their names.")  # fmt: skip
     if repaired := prepared.corpus.facts.get("repaired"):
         notes.append(f"{len(repaired)} files were not whole UTF-8 and were repaired; corpus.json names them.")
     if held.split != "test":

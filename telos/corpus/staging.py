@@ -20,6 +20,7 @@ from telos.corpus.reading import ROW, rows_of
 from telos.corpus.sources import Input, Source
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import Advance
+from telos.foundation.random import key
 
 BUCKET_BYTES = 1 << 25
 """Inputs are read together until they pass this size (estimated without compression)."""
@@ -79,6 +80,25 @@ def gather(sources: Sequence[Source]) -> list[Job]:
             paths.add(path)
             jobs.append(Job(number, item, path))
     return jobs
+
+
+READ_AT_MOST = 4
+"""Of many inputs at most about so many times the text that is wanted is read: some is dropped, some is held out."""
+READ_WHOLE_BYTES = 50_000_000
+"""Up to this everything is read: it takes seconds."""
+
+
+def within_reach(jobs: list[Job], max_bytes: int | None, seed: int) -> list[Job]:
+    """All inputs, or of many that hold far more than ``max_bytes`` a part, chosen by a hash of the path, so that choosing
+    takes no reading and a larger ``max_bytes`` takes them and more; in their order."""
+    total = sum(job.item.size_bytes * job.expansion for job in jobs)
+    room = total if max_bytes is None else max(READ_WHOLE_BYTES, READ_AT_MOST * max_bytes)
+    if total <= room:
+        return jobs
+    by_hash = sorted(jobs, key=lambda job: key(seed, f"inputs {job.path}"))
+    ends = np.cumsum([job.item.size_bytes * job.expansion for job in by_hash])
+    taken = {job.path for job in by_hash[: max(1, int(np.searchsorted(ends, room, side="right")))]}
+    return [job for job in jobs if job.path in taken]
 
 
 def stage(folder: Path, sources: Sequence[Source], jobs: list[Job], clean: Clean, advance: Advance) -> Staging:
