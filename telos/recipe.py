@@ -88,28 +88,44 @@ def from_file(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TelosError("a recipe must be a file", f"no file {path}", "check the path (recipes/ holds examples)") from None
-    except (IsADirectoryError, UnicodeDecodeError):
+    except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError):
         raise TelosError("a recipe must be a YAML file", f"{path} is none", "give a file such as recipes/default.yaml") from None
+    except OSError as error:
+        raise TelosError(f"the recipe {path} must be readable", error.strerror or str(error), "change its permissions") from None
     data = yaml.load(text, str(path)) or {}
     if not isinstance(data, dict):
         raise TelosError(
             f"{path}: a recipe must be a mapping", f"a {type(data).__name__}", "write lines such as 'train: {budget: 3m}'"
         )
+    _require_words(data, str(path))
     return data | {"#": str(path), "#lines": yaml.lines(text)}
+
+
+def _require_words(data: Any, name: str) -> None:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if not isinstance(key, str):
+                raise TelosError(f"{name}: names of settings must be words", repr(key), "rename or remove it")
+            _require_words(value, name)
+    elif isinstance(data, list):
+        for value in data:
+            _require_words(value, name)
 
 
 def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
     """The recipe with overrides laid over it, and the origin of every value."""
     name, lines = data.get("#", "the call"), data.get("#lines", {})
-    given = {key: value for key, value in data.items() if not key.startswith("#")}
+    given = {key: value for key, value in data.items() if key not in ("#", "#lines")}
     _refuse_two_budgets(given, name, overrides)
-    made = Run.parse(laid_over.apply(given, overrides))
-    changed = [tuple(o.split("=", 1)[0].split(".")) for o in overrides]
+    laid = laid_over.apply(given, overrides, _default_kinds(Run))
+    made = Run.parse(laid)
+    changed = [laid_over.parse(override)[0] for override in overrides]
     origin: Origin = {}
     for path in _leaves(made.dump()):
-        if any(path[: len(c)] == c for c in changed):
+        # A change inside a list is a change of the list, which is one leaf.
+        if any(path[: len(c)] == c or c[: len(path)] == path for c in changed) and _stands(laid, path):
             origin[".".join(path)] = "override"
-        elif _stands(given, path):
+        elif _stands(given, path) and _stands(laid, path):
             line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
             origin[".".join(path)] = f"{name}:{line}" if line else name
         else:
@@ -117,9 +133,21 @@ def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
     return made, origin
 
 
+def _default_kinds(spec: type[Spec], path: str = "") -> dict[str, str]:
+    """Dotted path of each family's setting → the kind that a group without one is of."""
+    found: dict[str, str] = {}
+    for name, info in spec.model_fields.items():
+        inner, place = info.annotation, f"{path}{info.alias or name}"
+        if isinstance(inner, type) and issubclass(inner, Spec):
+            if inner._is_base and inner._default_kind:
+                found[place] = inner._default_kind
+            found |= _default_kinds(inner, f"{place}.")
+    return found
+
+
 def _refuse_two_budgets(given: dict[str, Any], name: str, overrides: list[str]) -> None:
     budgets = [o for o in overrides if o.startswith("train.budget=")]
-    in_call = "budget" in (given.get("train") or {}) and name == "the command line"
+    in_call = name == "the command line" and "train" in given
     if len(budgets) + in_call > 1:
         found = [f"--budget {given['train']['budget']}"] * in_call + budgets
         raise TelosError("a run has one budget", " and ".join(found), "give one of them")

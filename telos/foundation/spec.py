@@ -109,6 +109,7 @@ class Spec(BaseModel):
         try:
             if kind is None:
                 raise SpecError(("kind",), f"must be given ({', '.join(cls.kinds())})", "no 'kind'", "add it")
+            _require_words(settings)
             return cls.member(kind)(**settings)
         except SpecError as error:
             raise error.under(*at) from None
@@ -139,9 +140,7 @@ class Spec(BaseModel):
         settings = dict(data)
         if cls._family is not None and settings.get("kind") == cls.kind():
             del settings["kind"]
-        for name in settings:
-            if not isinstance(name, str):
-                raise SpecError((), "names of settings must be words", repr(name), "rename or remove it")
+        _require_words(settings)
         return cls(**settings)
 
     def dump(self) -> dict[str, Any]:
@@ -164,6 +163,12 @@ class Spec(BaseModel):
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, validated anew."""
         return type(self)(**{info.alias or name: getattr(self, name) for name, info in type(self).model_fields.items()} | changes)
+
+
+def _require_words(settings: Mapping[Any, Any]) -> None:
+    for name in settings:
+        if not isinstance(name, str):
+            raise SpecError((), "names of settings must be words", repr(name), "rename or remove it")
 
 
 def stable_hash(data: Any) -> str:

@@ -1,0 +1,88 @@
+"""Recipe files that people write, right and wrong; where each value came from."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from telos import recipe
+from telos.foundation.errors import TelosError
+
+
+def refused(path: Path | str, *overrides: str) -> tuple[str, str, str]:
+    with pytest.raises(TelosError) as error:
+        recipe.resolve(recipe.from_file(path), list(overrides))
+    return error.value.must, error.value.found, error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "parts"),
+    [
+        ("train: 5", (), ("train: must be a valid dictionary or instance of Train", "5 (int)", "change it to such a value")),
+        ("train: true", ("train.budget=3m",), ("train.budget: every part before the last must be a group of settings",
+                                               "'train' is True", "set train itself")),
+        ("1: x", (), ("FILE: names of settings must be words", "1", "rename or remove it")),
+        ("model: {1: x}", (), ("FILE: names of settings must be words", "1", "rename or remove it")),
+        ("corpus: {path: [{null: 月}]}", (), ("FILE: names of settings must be words", "None", "rename or remove it")),
+        ("'#note': x", (), (None, "unknown name '#note'", "remove '#note'")),
+        ("- 诗", (), ("FILE: a recipe must be a mapping", "a list", "write lines such as 'train: {budget: 3m}'")),
+    ],
+)  # fmt: skip
+def test_a_recipe_that_cannot_be(tmp_path, text, overrides, parts):
+    file = tmp_path / "食谱.yaml"
+    file.write_text(text, encoding="utf-8")
+    must, found, fix = refused(file, *overrides)
+    assert (found, fix) == parts[1:]
+    assert parts[0] is None or must == parts[0].replace("FILE", str(file))
+
+
+def test_a_recipe_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("train: {}")
+    assert refused(tmp_path / "nowhere")[0] == "a recipe must be a file"
+    for none in (tmp_path, tmp_path / "file" / "deeper"):
+        assert refused(none) == ("a recipe must be a YAML file", f"{none} is none", "give a file such as recipes/default.yaml")
+
+    def forbid(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "read_text", forbid)
+    assert refused(tmp_path / "file") == (f"the recipe {tmp_path / 'file'} must be readable", "Permission denied",
+                                          "change its permissions")  # fmt: skip
+
+
+def test_a_group_without_a_kind_keeps_its_settings_beside_the_default_kind(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("model: {num_layers: 7}\n")
+    made, origin = recipe.resolve(
+        recipe.from_file(file), ["tokenizer.vocab_size=400", "tokenizer.kind=bpe", "model.kind=transformer"]
+    )
+    assert made.dump()["tokenizer"]["vocab_size"] == 400
+    assert made.dump()["model"]["num_layers"] == 7
+    assert (origin["tokenizer.vocab_size"], origin["tokenizer.kind"]) == ("override", "override")
+    assert origin["model.num_layers"] == f"{file}:1"
+
+
+def test_the_origin_of_what_another_kind_has_too_is_not_the_recipe(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("optimizer:\n  kind: muon\n  learning_rate: 0.5\n")
+    made, origin = recipe.resolve(recipe.from_file(file), ["optimizer.kind=adamw"])
+    assert made.dump()["optimizer"]["learning_rate"] != 0.5
+    assert origin["optimizer.learning_rate"] == "default"
+    _, origin = recipe.resolve(recipe.from_file(file), ["optimizer=adamw"])
+    assert (origin["optimizer.kind"], origin["optimizer.learning_rate"]) == ("override", "default")
+
+
+def test_one_entry_of_a_list_is_set(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("corpus:\n  path: texts\n  include: ['*.md', '*.txt']\n")
+    made, origin = recipe.resolve(recipe.from_file(file), ["corpus.include.1=*.文"])
+    assert made.dump()["corpus"]["include"] == ["*.md", "*.文"]
+    assert (origin["corpus.include"], origin["corpus.path"]) == ("override", f"{file}:2")
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "clean"])
+def test_a_family_and_a_plain_group_take_only_words(name):
+    for data in ({name: {1: 2}}, {"model": {1: 2}}, {1: 2}):
+        with pytest.raises(TelosError, match=r"should be strings|must be words"):
+            recipe.resolve(data, [])
