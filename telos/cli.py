@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb needs it: ``telos --help`` must answer a
 
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,14 +27,20 @@ tokenizer_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="T
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(tokenizer_app, name="tokenizer")
 
-Words = Annotated[list[str] | None, typer.Argument(help="Paths, and settings as name.name=value.", show_default=False)]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder to write to.", show_default=False)]
+
+def _words(metavar: str, help: str) -> Any:
+    """Positional words: paths (``metavar``) and settings, in any order."""
+    return typer.Argument(metavar=metavar, help=f"{help}; settings as name.name=value.", show_default=False)
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder.", show_default=False)]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to write to.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Make the last line of standard output one JSON object.")]
 
 
 @app.command(epilog="Example:  telos run poems/ --budget 3m --out runs/poems model.num_layers=4")
 def run(
-    words: Words = None,
+    words: Annotated[list[str] | None, _words("PATH", "A file or folder")] = None,
     budget: Annotated[
         str | None, typer.Option(help="Time from process start to report (3m), or steps, tokens, epochs. Default 3m.")
     ] = None,
@@ -55,7 +62,9 @@ def run(
 
 
 @app.command(epilog="Example:  telos train recipes/shakespeare-char-cpu.yaml corpus.path=input.txt --out runs/chars")
-def train(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
+def train(
+    words: Annotated[list[str] | None, _words("RECIPE", "A recipe file")] = None, out: Out = None, as_json: AsJson = False
+) -> None:
     """One run of a recipe: a trained model and its validation figure, without baselines and report."""
     from telos import recipe, run
     from telos.foundation.machine import process_started
@@ -68,7 +77,9 @@ def train(words: Words = None, out: Out = None, as_json: AsJson = False) -> None
 
 
 @corpus_app.command("build", epilog="Example:  telos corpus build texts/ notes.jsonl --out corpora/mine split.kind=position")
-def corpus_build(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
+def corpus_build(
+    words: Annotated[list[str] | None, _words("SOURCE", "Files or folders")] = None, out: Out = None, as_json: AsJson = False
+) -> None:
     """Clean, deduplicate and split texts.  SOURCE… are files or folders; none: this Python installation."""
     from telos import recipe, stages
 
@@ -78,7 +89,7 @@ def corpus_build(words: Words = None, out: Out = None, as_json: AsJson = False) 
 
 
 @corpus_app.command("inspect", epilog="Example:  telos corpus inspect corpora/mine")
-def corpus_inspect(folder: Path, as_json: AsJson = False) -> None:
+def corpus_inspect(folder: Folder, as_json: AsJson = False) -> None:
     """Show what is in a corpus: funnel, sizes, lengths, samples."""
     from telos.corpus import inspect
 
@@ -87,7 +98,9 @@ def corpus_inspect(folder: Path, as_json: AsJson = False) -> None:
 
 
 @tokenizer_app.command("train", epilog="Example:  telos tokenizer train texts/ --out tokenizers/mine tokenizer.vocab_size=8192")
-def tokenizer_train(words: Words = None, out: Out = None, as_json: AsJson = False) -> None:
+def tokenizer_train(
+    words: Annotated[list[str] | None, _words("SOURCE", "Files or folders")] = None, out: Out = None, as_json: AsJson = False
+) -> None:
     """Train a tokenizer on files, a folder or a corpus that `telos corpus build` made."""
     from telos import recipe, stages
 
@@ -98,7 +111,7 @@ def tokenizer_train(words: Words = None, out: Out = None, as_json: AsJson = Fals
 
 @tokenizer_app.command("inspect", epilog="Example:  telos tokenizer inspect tokenizers/mine --text 今天天气很好")
 def tokenizer_inspect(
-    folder: Path,
+    folder: Folder,
     text: Annotated[str | None, typer.Option(help="A text to show token by token.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -113,22 +126,23 @@ def tokenizer_inspect(
 
 @app.command(epilog="Example:  telos score runs/mine/model held_out.txt")
 def score(
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
-    text: Annotated[Path, typer.Argument(help="A file or folder of text.")],
-    words: Words = None,
+    words: Annotated[list[str] | None, _words("MODEL TEXT", "A model folder, and a file or folder of text")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bits per byte of a text under a model, with interval, beside what gzip and xz need."""
     from telos import run
 
-    _, overrides = _split(words)
-    result = run.score(model, text, overrides)
+    paths, overrides = _split(words)
+    if len(paths) != 2:
+        raise TelosError("telos score takes a model and a text", f"{len(paths)} paths{': ' * bool(paths)}{', '.join(paths)}",
+                         "write for example: telos score runs/mine/model held_out.txt")  # fmt: skip
+    result = run.score(paths[0], paths[1], overrides)
     _answer(result.summary(), as_json, result.describe())
 
 
 @app.command(epilog='Example:  telos generate runs/mine/model --prompt "def main(" --temperature 0.8 --max-tokens 100')
 def generate(  # noqa: PLR0917
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
     prompt: Annotated[
         list[str] | None, typer.Option(help="Text to continue; may be given several times. Default: start a new text.")
     ] = None,
@@ -152,11 +166,10 @@ def generate(  # noqa: PLR0917
         done = run.generate(model, prompts, settings)
         _answer(done, as_json, "\n\n".join(one["prompt"] + one["text"] for one in done["generations"]))
         return
-    sys.stdout.write(prompts[0])
-    for piece in run.stream(model, prompts[0], settings):
+    pieces = run.stream(model, prompts[0], settings)  # checks model and prompt before anything is shown
+    for piece in chain([prompts[0]], pieces, ["\n"]):
         sys.stdout.write(piece)
         sys.stdout.flush()
-    sys.stdout.write("\n")
 
 
 @app.command("list", epilog="Example:  telos list objectives")
@@ -176,7 +189,7 @@ def list_family(
 
 @app.command(epilog="Example:  telos explain recipes/default.yaml train.budget=10m")
 def explain(
-    words: Words = None,
+    words: Annotated[list[str] | None, _words("RECIPE", "A recipe file")] = None,
     as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of recipes, for editors.")] = False,
 ) -> None:
@@ -239,17 +252,18 @@ def _answer(data: Any, as_json: bool, text: str) -> None:
 
 
 def main() -> None:
-    """The console script: errors that the user can mend become three lines and exit code 2."""
+    """The console script: errors that the user can mend become three lines and exit code 2.
+
+    Exit codes as of other programs: 130 after Ctrl-C, 141 where the reader of the output has gone (`telos … | head`).
+    """
     # Threads that wait for work spin only for some microseconds: as fast alone, and twice as fast beside other work.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
-        code = app(standalone_mode=False)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        code = 130
-    except BrokenPipeError:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 the interpreter would complain on its way out
-        code = 0
+        for word in sys.argv[1:]:
+            _require_utf8(word)
+        code = app(standalone_mode=False)  # Ctrl-C comes back as 130, --help as 0
+    except SystemExit:  # so typer ends where standard output is closed; it has silenced the interpreter's complaint
+        code = 141
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if code is None:
@@ -258,7 +272,18 @@ def main() -> None:
             error.show()
         else:
             sys.stderr.write(f"{'error: ' if isinstance(error, TelosError) else ''}{error}\n")
+    else:
+        if code == 130:
+            sys.stderr.write("interrupted\n")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _require_utf8(word: str) -> None:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise TelosError("arguments must be UTF-8", repr(os.fsencode(word))[1:], "rename the file, or give the folder it is in"
+                         ) from None  # fmt: skip
 
 
 if __name__ == "__main__":

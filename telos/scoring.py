@@ -5,27 +5,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
-from telos.corpus.clean import Clean
+from telos.corpus.clean import CleanText
 from telos.corpus.sources import Source
 from telos.evaluate.compressors import gzip_bytes, joined, xz_bytes
-from telos.evaluate.likelihood import FEW_DOCUMENTS, Likelihood, unit_edges
+from telos.evaluate.likelihood import Likelihood, unit_edges
 from telos.evaluate.score import network_nll
-from telos.evaluate.settings import Evaluate
 from telos.evaluate.verdict import against_number
 from telos.foundation.errors import TelosError
 from telos.foundation.overrides import apply
 from telos.foundation.spec import Spec
+from telos.held_out import token_sizes, unit_kind
 from telos.models import Counting
 from telos.result import Scored
+
+
+class Windows(Spec):
+    """``stride``: how far the scoring window moves, in tokens (None: half the context), as in `telos.evaluate.settings`."""
+
+    stride: int | None = Field(None, ge=1)
 
 
 class ScoreRecipe(Spec):
     """The part of a recipe that `telos score` reads."""
 
     corpus: Source
-    clean: Clean = Clean()
-    evaluate: Evaluate = Evaluate()
+    clean: CleanText = CleanText()
+    evaluate: Windows = Windows()
 
 
 def score(load: Callable[[Path], tuple[Any, Any]], model: Path, text: Path, overrides: list[str]) -> Scored:
@@ -41,8 +48,7 @@ def score(load: Callable[[Path], tuple[Any, Any]], model: Path, text: Path, over
     end = built.vocabulary.end_of_text
     encoded = tokenizer.encode_batch(texts)
     tokens = np.concatenate([np.append(ids.astype(np.int64), end) for ids in encoded])
-    sizes = np.array([len(piece) for piece in tokenizer.token_bytes])
-    leads = np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in tokenizer.token_bytes])
+    sizes, leads = token_sizes(tokenizer)
     nll = built.nll(tokens) if isinstance(built, Counting) else _network(built, tokens, recipe.evaluate.stride)
     edges = unit_edges(np.array([len(one.encode()) for one in texts]))
     ours = Likelihood.of(nll, sizes[tokens], edges, leads[tokens])
@@ -51,8 +57,7 @@ def score(load: Callable[[Path], tuple[Any, Any]], model: Path, text: Path, over
     rungs = [
         against_number(name, ours, 8 * size / total) for name, size in (("gzip", gzip_bytes(whole)), ("xz", xz_bytes(whole)))
     ]
-    kind = "documents" if len(texts) >= FEW_DOCUMENTS else "blocks of text"
-    return Scored(model, text, ours, kind, len(texts), len(tokens), [rung for rung in rungs if rung is not None])
+    return Scored(model, text, ours, unit_kind(len(texts)), len(texts), len(tokens), [rung for rung in rungs if rung is not None])
 
 
 def _network(network: Any, tokens: np.ndarray, stride: int | None) -> np.ndarray:

@@ -15,19 +15,15 @@ _CONTROL = "[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufff9-\ufffb]"
 stray byte order marks; interlinear annotation marks."""
 
 
-class Clean(Spec):
-    """``repair_encoding``: mend mojibake (`telos.corpus.mojibake`).  ``normalization``: Unicode normalisation form, or
-    null for none; NFC joins letters and their accents and changes nothing that a reader sees.  ``unify_line_ends``:
-    ``\\r\\n`` and ``\\r`` become ``\\n``.  ``remove_control_characters``: those that no text needs.  ``min_characters``:
-    documents with fewer (white space at their ends not counted) are dropped.  ``deduplicate``: of documents whose texts
-    are equal after `fingerprint`'s normalisation the first by source is kept."""
+class CleanText(Spec):
+    """What changes a text.  ``repair_encoding``: mend mojibake (`telos.corpus.mojibake`).  ``normalization``: Unicode
+    normalisation form, or null for none; NFC joins letters and their accents and changes nothing that a reader sees.
+    ``unify_line_ends``: ``\\r\\n`` and ``\\r`` become ``\\n``.  ``remove_control_characters``: those that no text needs."""
 
     repair_encoding: bool = True
     normalization: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = "NFC"
     unify_line_ends: bool = True
     remove_control_characters: bool = True
-    min_characters: int = Field(1, ge=1)
-    deduplicate: bool = True
 
     def suspicion(self) -> str:
         """A regular expression without which `text` leaves encoding and control characters as they are; searched in
@@ -48,6 +44,15 @@ class Clean(Spec):
         if self.normalization and not unicodedata.is_normalized(self.normalization, text):
             text = unicodedata.normalize(self.normalization, text)
         return text
+
+
+class Clean(CleanText):
+    """What changes a text (`CleanText`), and what becomes of it in a corpus.  ``min_characters``: documents with fewer
+    (white space at their ends not counted) are dropped.  ``deduplicate``: of documents whose texts are equal after
+    `fingerprint`'s normalisation the first by source is kept."""
+
+    min_characters: int = Field(1, ge=1)
+    deduplicate: bool = True
 
     def refusal(self, text: str) -> str | None:
         """Why a cleaned text is dropped: "empty", "too_short", or None where it stays."""

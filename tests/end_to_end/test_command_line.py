@@ -1,0 +1,142 @@
+"""The command line itself: which words are paths and which settings, what is shown when, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from telos import cli, run, scoring
+from telos.foundation.errors import TelosError
+from telos.foundation.files import commit_folder
+from telos.models.ngram import NGram
+from telos.tokens.tokenizers.byte import Byte
+
+CLI = [sys.executable, "-m", "telos.cli"]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """``call("score", …)``: (exit code, standard output, standard error) of a command in this process."""
+
+    def command(*words: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["telos", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return command
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """A counted model of bytes, made in milliseconds."""
+    texts = ["床前明月光，疑是地上霜。", "It was the best of times."]
+    tokenizer = Byte().train(lambda: iter(texts), 100)
+    counted = NGram(order=3).build(tokenizer.vocabulary)
+    counted.fit(np.concatenate([tokenizer.encode(text) for text in texts]))
+    with commit_folder(tmp_path / "model") as folder:
+        counted.save(folder)
+        tokenizer.save(folder)
+    return tmp_path / "model"
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paths", [[], ["m"], ["m", "a.txt", "b.txt"]], ids=len)
+def test_score_takes_exactly_a_model_and_a_text(call, paths):
+    code, out, error = call("score", *paths, "evaluate.stride=3")
+    assert (code, out) == (2, "")
+    assert error.splitlines() == [
+        "error: telos score takes a model and a text",
+        f"  found: {len(paths)} paths{': ' + ', '.join(paths) if paths else ''}",
+        "  to do: write for example: telos score runs/mine/model held_out.txt",
+    ]
+
+
+def test_an_override_before_the_paths_is_no_path(call, model, tmp_path):
+    (tmp_path / "诗.jsonl").write_text('{"body": "举头望明月，低头思故乡。"}\n', encoding="utf-8")
+    code, out, error = call("score", "corpus.text_field=body", model, "clean.normalization=NFKC", tmp_path / "诗.jsonl")
+    assert code == 0, error
+    assert "bits per byte" in out
+
+
+@pytest.mark.parametrize(
+    "unread", ["evaluate.max_bytes=9", "evaluate.baselines=false", "evaluate.ngram_order=3", "evaluate.samples=1",
+               "clean.deduplicate=false", "clean.min_characters=5"],
+)  # fmt: skip
+def test_score_refuses_what_it_does_not_read(model, tmp_path, unread):
+    (tmp_path / "a.txt").write_text("月")
+    with pytest.raises(TelosError) as error:
+        run.score(model, tmp_path / "a.txt", [unread])
+    place, name = unread.split("=")[0].rsplit(".", 1)
+    assert error.value.must.startswith(f"{place}.{name}: valid names here are")
+    assert error.value.found == f"unknown name '{name}'"
+
+
+def test_score_reads_stride_and_cleaning():
+    data = {"corpus": "installation", "evaluate": {"stride": 7}, "clean": {"repair_encoding": False}}
+    made = scoring.ScoreRecipe.parse(data)
+    assert (made.evaluate.stride, made.clean.repair_encoding) == (7, False)
+
+
+@pytest.mark.parametrize(
+    ("verb", "metavar"),
+    [("run", "[PATH]..."), ("corpus build", "[SOURCE]..."), ("tokenizer train", "[SOURCE]..."), ("train", "[RECIPE]..."),
+     ("explain", "[RECIPE]..."), ("score", "[MODEL TEXT]..."), ("corpus inspect", "{DIR}"), ("tokenizer inspect", "{DIR}")],
+)  # fmt: skip
+def test_help_names_its_words_as_its_sentences_do(call, verb, metavar):
+    code, out, _ = call(*verb.split(), "--help")
+    assert code == 0
+    assert out.splitlines()[0].endswith(f" [OPTIONS] {metavar}")
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------
+
+
+def test_the_prompt_is_shown_only_when_model_and_prompt_have_been_checked(call, monkeypatch, tmp_path):
+    code, out, error = call("generate", tmp_path / "none", "--prompt", "从前")
+    assert (code, out) == (2, "")
+    assert error.startswith("error: ")
+    monkeypatch.setattr(run, "stream", lambda model, prompt, settings: iter(["有", "座山"]))
+    assert call("generate", tmp_path, "--prompt", "从前")[:2] == (0, "从前有座山\n")
+
+
+# -- how it ends -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["run", "score", "explain"])
+def test_an_argument_that_is_not_utf_8(verb):
+    done = subprocess.run([*CLI, verb, b"caf\xe9.txt"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "error: arguments must be UTF-8",
+        "  found: 'caf\\xe9.txt'",
+        "  to do: rename the file, or give the folder it is in",
+    ]
+
+
+def test_ctrl_c_says_so_and_ends_with_130():
+    code = ("import sys, time; from telos import cli, recipe; "
+            "recipe.members = lambda family: (print('now', flush=True), time.sleep(60)); "
+            "sys.argv = ['telos', 'list']; cli.main()")  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("words", [["list", "models"], ["--help"], ["version"]], ids=" ".join)
+def test_a_reader_that_has_gone_ends_it_quietly(words):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*CLI, *words], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
