@@ -13,6 +13,7 @@ from telos.evaluate.baselines import Request, compressed_bits_per_byte, compress
 from telos.evaluate.compressors import gzip_bytes, xz_bytes, xz_primed_bytes
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
+from telos.foundation.files import write_json
 from telos.models.ngram import NGram
 from telos.tokens.store import TokenStore
 from telos.tokens.tokenizers.byte import Byte
@@ -125,3 +126,18 @@ def test_errors_have_three_parts(files):
     with pytest.raises(TelosError, match="tokens that the baselines read must exist"):
         baselines.run(Request.parse(request(files, test_tokens=str(files / "gone.npy"))))
     assert baselines.main([]) == 2
+
+
+def test_the_process_ends_well_and_not_later_than_its_parent(tmp_path):
+    (tmp_path / "text").write_bytes(b"abc" * 2_000_000)
+    write_json(tmp_path / "request.json", {"out": str(tmp_path / "small")})
+    write_json(tmp_path / "long.json", {"out": str(tmp_path / "long"), "test_text": str(tmp_path / "text"),
+                                        "train_text": str(tmp_path / "text")})  # fmt: skip
+    command = [sys.executable, "-m", "telos.evaluate.baselines", "--with-parent"]
+    with subprocess.Popen([*command, str(tmp_path / "request.json")], stdin=subprocess.PIPE) as well:
+        assert well.wait(60) == 0
+    with subprocess.Popen([*command, str(tmp_path / "long.json")], stdin=subprocess.PIPE) as orphan:
+        assert orphan.stdin is not None
+        orphan.stdin.close()
+        assert orphan.wait(60) == 1
+    assert not (tmp_path / "long" / "result.json").exists()
