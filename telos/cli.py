@@ -3,6 +3,7 @@
 Nothing heavy is imported before a verb needs it: ``telos --help`` must answer at once.
 """
 
+import errno
 import os
 import sys
 from itertools import chain
@@ -264,7 +265,8 @@ def main() -> None:
         code = app(standalone_mode=False)  # Ctrl-C comes back as 130, --help as 0
     except SystemExit:  # so typer ends where standard output is closed; it has silenced the interpreter's complaint
         code = 141
-    except Exception as error:
+    except Exception as raised:
+        error = _full_disk(raised) or raised
         code = getattr(error, "exit_code", None)
         if code is None:
             raise
@@ -276,6 +278,13 @@ def main() -> None:
         if code == 130:
             sys.stderr.write("interrupted\n")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _full_disk(error: Exception) -> TelosError | None:
+    """A disk that fills up while a library writes, wherever that is."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return TelosError("there must be room on the disk", str(error), "free some room or choose another --out, and run it again")
 
 
 def _require_utf8(word: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telos import cli, run, scoring
+from telos import cli, recipe, run, scoring
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder
 from telos.models.ngram import NGram
@@ -118,6 +118,20 @@ def test_an_argument_that_is_not_utf_8(verb):
         "error: arguments must be UTF-8",
         "  found: 'caf\\xe9.txt'",
         "  to do: rename the file, or give the folder it is in",
+    ]
+
+
+def test_a_disk_that_fills_up_while_a_library_writes(call, monkeypatch):
+    def fill_up(family):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recipe, "members", fill_up)
+    code, out, error = call("list")
+    assert (code, out) == (2, "")
+    assert error.splitlines() == [
+        "error: there must be room on the disk",
+        "  found: [Errno 28] No space left on device",
+        "  to do: free some room or choose another --out, and run it again",
     ]
 
 
