@@ -72,7 +72,7 @@ class Checkpoints:
                 save_file(_on_cpu(model.state()), folder / MODEL)
                 save_file(_on_cpu(updater.state_dict()), folder / OPTIMIZER)
                 write_json(folder / STATE, {"step": step, "identity": self.identity, **state})
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, TelosError) as error:
             older = [s for s in self.steps() if s != step]
             raise TelosError(f"the checkpoint of step {step} must be written to {self.folder}", str(error),
                              f"free some room and run again; it goes on from {f'step {older[0]}' if older else 'the start'}"

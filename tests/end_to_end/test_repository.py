@@ -94,7 +94,9 @@ def parse(words: list[str]) -> None:
         command, rest = inner[rest[0]], rest[1:]
     command.make_context(str(command.name), list(rest))
     if words and words[0] in ("run", "train", "explain"):
-        recipe.resolve({}, [o for o in split_arguments(words)[1] if not o.startswith("objective.")])
+        settings = [o for o in split_arguments(words)[1] if not o.startswith("objective.")]
+        files = any(o.startswith("corpus.") for o in settings)
+        recipe.resolve({"corpus": {"kind": "files", "path": "texts"}} if files else {}, settings)
 
 
 @page
