@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from telos.corpus.extract import Extract
 from telos.corpus.sources import RawDocument, Source
 from telos.corpus.sources.files import Files
 
@@ -159,7 +160,15 @@ def test_it_is_its_configuration(tmp_path: Path) -> None:
         Source.parse({"kind": "files", "path": "texts"}),
     ):
         assert made == Files("texts")
-        assert made.dump() == {"kind": "files", "path": "texts", "text_field": "text", "include": [], "exclude": []}
+        assert made.dump() == {
+            "kind": "files",
+            "path": "texts",
+            "text_field": "text",
+            "keep": [],
+            "include": [],
+            "exclude": [],
+            "extract": Extract().dump(),
+        }
     assert Files(["a", "b"]).path == ["a", "b"]
 
 

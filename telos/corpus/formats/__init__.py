@@ -1,6 +1,6 @@
 """File formats, one per file: each states its ``SUFFIXES`` and reads a stream to documents.
 
-A module has ``read(stream, name, text_field) -> Iterator[RawDocument]``; ``name`` is what errors call the file.
+A module has ``read(stream, name, fields) -> Iterator[RawDocument]``; ``name`` is what errors call the file.
 """
 
 import functools
@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Protocol, cast
 
 from telos.corpus.compression import Stream, inner_name
-from telos.corpus.sources import RawDocument
+from telos.corpus.sources import Fields, RawDocument
 
 _OTHERS = """.html .htm .xhtml .pdf .doc .docx .odt .rtf .epub .mobi .xls .xlsx .ppt .pptx .zip .tar .tgz .rar .7z .bz2 .xz
     .warc .wet .wat .sqlite .db .arrow .feather .pickle .pkl .npy .npz .pt .safetensors .gguf .onnx"""
@@ -22,7 +22,7 @@ UNSUPPORTED = frozenset(_OTHERS.split())
 class Format(Protocol):
     SUFFIXES: tuple[str, ...]
 
-    def read(self, stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]: ...
+    def read(self, stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]: ...
 
 
 @functools.cache

@@ -7,14 +7,14 @@ import orjson
 
 from telos.corpus.compression import Stream
 from telos.corpus.encoding import decode
-from telos.corpus.formats.json_lines import broken, field_text, parse
-from telos.corpus.sources import RawDocument
+from telos.corpus.formats.json_lines import broken, document, parse
+from telos.corpus.sources import Fields, RawDocument
 from telos.foundation.errors import TelosError
 
 SUFFIXES = (".json",)
 
 
-def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
+def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     """A document for each element of an array, or one for an object; ``place`` is the element's number or the line."""
     text, repaired = decode(stream.read())
     if not text.strip():
@@ -22,16 +22,16 @@ def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
     try:
         value = parse(text.encode(), name)
     except TelosError:
-        yield from _lines(text, name, text_field, repaired)
+        yield from _lines(text, name, fields, repaired)
         return
     if isinstance(value, list):
         for number, element in enumerate(value, 1):
-            yield RawDocument(field_text(element, text_field, f"{name}, element {number}"), number, repaired)
+            yield document(element, fields, f"{name}, element {number}", number, repaired)
     else:
-        yield RawDocument(field_text(value, text_field, name), repaired=repaired)
+        yield document(value, fields, name, None, repaired)
 
 
-def _lines(text: str, name: str, text_field: str, repaired: str | None) -> Iterator[RawDocument]:
+def _lines(text: str, name: str, fields: Fields, repaired: str | None) -> Iterator[RawDocument]:
     lines = text.split("\n")
     first = next(line for line in lines if line.strip())
     try:
@@ -41,7 +41,7 @@ def _lines(text: str, name: str, text_field: str, repaired: str | None) -> Itera
     for number, line in enumerate(lines, 1):
         if line.strip():
             place = f"{name}:{number}"
-            yield RawDocument(field_text(parse(line.encode(), place), text_field, place), number, repaired)
+            yield document(parse(line.encode(), place), fields, place, number, repaired)
 
 
 def _broken_file(text: str, name: str) -> TelosError:

@@ -8,18 +8,24 @@ import orjson
 
 from telos.corpus.compression import Stream
 from telos.corpus.lines import utf8_lines
-from telos.corpus.sources import RawDocument
+from telos.corpus.sources import Fields, RawDocument
 from telos.foundation.errors import TelosError
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonlines")
 
 
-def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
+def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     """A document for each line: the field of an object, or the line itself where it is a JSON string."""
     for number, line, repaired in utf8_lines(stream):
         if line and not line.isspace():
             place = f"{name}:{number}"
-            yield RawDocument(field_text(parse(line, place), text_field, place), number, repaired)
+            yield document(parse(line, place), fields, place, number, repaired)
+
+
+def document(value: Any, fields: Fields, place: str, number: int | None, repaired: str | None) -> RawDocument:
+    """The document of a JSON value; of an object's other fields those to keep, where it has them."""
+    kept = {name: value[name] for name in fields.keep if name in value} if isinstance(value, dict) else {}
+    return RawDocument(field_text(value, fields.text, place), number, repaired, metadata=kept)
 
 
 def parse(data: bytes, place: str) -> Any:

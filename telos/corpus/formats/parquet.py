@@ -4,26 +4,29 @@ import io
 from collections.abc import Iterator
 
 from telos.corpus.compression import Stream, one_line
-from telos.corpus.sources import RawDocument
+from telos.corpus.sources import Fields, RawDocument
 from telos.foundation.errors import TelosError
 
 SUFFIXES = (".parquet", ".pq")
 _BATCH_ROWS = 1024
 
 
-def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
+def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     """A document for each row; null is an empty text."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         file = pyarrow.parquet.ParquetFile(io.BytesIO(stream.read()) if stream.compression else name)
-        _check(file.schema_arrow, name, text_field)
+        _check(file.schema_arrow, name, fields.text)
         number = 0
-        for batch in file.iter_batches(_BATCH_ROWS, columns=[text_field]):
-            for text in batch.column(0).cast(pyarrow.large_string()).to_pylist():
+        kept = [column for column in fields.keep if column in file.schema_arrow.names and column != fields.text]
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[fields.text, *kept]):
+            texts = batch.column(fields.text).cast(pyarrow.large_string()).to_pylist()
+            others = batch.select(kept).to_pylist() if kept else [{}] * len(texts)
+            for text, metadata in zip(texts, others, strict=True):
                 number += 1
-                yield RawDocument(text or "", number)
+                yield RawDocument(text or "", number, metadata=metadata)
     except (pyarrow.ArrowException, OSError) as error:
         raise TelosError(f"{name} must be a whole Parquet file", one_line(error),
                          "copy or download it again, or leave it out with corpus.exclude") from None  # fmt: skip

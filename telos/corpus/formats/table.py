@@ -8,7 +8,7 @@ from pathlib import PurePath
 from telos.corpus.compression import Stream, inner_name, one_line
 from telos.corpus.formats.json_lines import missing_field
 from telos.corpus.lines import utf8_lines
-from telos.corpus.sources import RawDocument
+from telos.corpus.sources import Fields, RawDocument
 from telos.foundation.errors import TelosError
 
 SUFFIXES = (".csv", ".tsv")
@@ -16,7 +16,7 @@ _LONGEST_FIELD = 2**31 - 1
 _DELIMITERS = ",;\t|"
 
 
-def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
+def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     """A document for each row; ``place`` is the line where the row ends.
 
     CSV follows RFC 4180, with the delimiter (comma, semicolon, tab or bar) whose header has the text field.  TSV has no
@@ -39,17 +39,19 @@ def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
             break
     else:
         return
-    delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], text_field)
+    delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], fields.text)
     rows = _rows(chain(head, source), delimiter, name)
     header = [column.strip() for column in next(rows)[1]]
-    if text_field not in header:
-        raise missing_field(name, text_field, dict(zip(header, next(rows, (0, []))[1], strict=False)), header)
-    column = header.index(text_field)
+    if fields.text not in header:
+        raise missing_field(name, fields.text, dict(zip(header, next(rows, (0, []))[1], strict=False)), header)
+    column = header.index(fields.text)
+    kept = [(name, header.index(name)) for name in fields.keep if name in header]
     for number, row in rows:
         if len(row) <= column:
-            raise TelosError(f"{name}:{number} must have the column '{text_field}'",
+            raise TelosError(f"{name}:{number} must have the column '{fields.text}'",
                              f"{len(row)} of the {len(header)} columns", "mend or remove that row")  # fmt: skip
-        yield RawDocument(row[column], number, repaired)
+        others = {name: row[place] for name, place in kept if place < len(row)}
+        yield RawDocument(row[column], number, repaired, metadata=others)
 
 
 def _is_tsv(name: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from telos.corpus.compression import Stream, inner_name
 from telos.corpus.encoding import decode, mark
-from telos.corpus.sources import RawDocument
+from telos.corpus.sources import Fields, RawDocument
 
 _PROSE = ".txt .text .md .markdown .rst .adoc .org .tex .log .srt .vtt .po"
 _CODE = """.py .pyi .pyx .js .mjs .ts .jsx .tsx .java .kt .scala .c .h .cc .cpp .cxx .hpp .hh .cs .go .rs .swift .m .mm .rb
@@ -15,7 +15,7 @@ SUFFIXES = (*_PROSE.split(), *_CODE.split())
 _HEAD_BYTES = 65_536
 
 
-def read(stream: Stream, name: str, text_field: str) -> Iterator[RawDocument]:
+def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     """One document; skipped as "binary" with a NUL byte (outside UTF-16 and UTF-32, which a byte order mark tells).
 
     Where the suffix is not a known one, anything but UTF-8 without control characters counts as binary, too."""

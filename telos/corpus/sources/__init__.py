@@ -5,8 +5,10 @@ for the list once, sorts it, and reads inputs in any order and on any machine.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from telos.corpus.extract import Extract
 from telos.foundation.spec import Spec, stable_hash
 
 ADD_TEXT = "put .txt, .md, .jsonl, .csv, .parquet or source files into it, or choose another corpus.path"
@@ -28,15 +30,26 @@ class Input:
 class RawDocument:
     """One document as it was found.
 
-    ``place``: line or row in its input (from 1) where that holds several.  ``repaired``: how the bytes were read, if they
-    were not whole UTF-8.  ``skipped``: the reason why this is not text (``text`` is then empty and ``size_bytes`` what was
-    passed over)."""
+    ``place``: where in its input (a line or row from 1, a name in an archive) if that holds several.  ``repaired``: how the
+    bytes were read, if they were not whole UTF-8.  ``skipped``: the reason why this is not text (``text`` is then empty and
+    ``size_bytes`` what was passed over).  ``metadata``: fields to carry along, as JSON values: labels, "date", "url" …"""
 
     text: str
-    place: int | None = None
+    place: int | str | None = None
     repaired: str | None = None
     skipped: str | None = None
     size_bytes: int = 0
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a format reads.  ``text``: the field or column with the text.  ``keep``: fields that are carried along as
+    metadata.  ``extract``: how text is taken out of HTML, PDF and the like."""
+
+    text: str = "text"
+    keep: tuple[str, ...] = ()
+    extract: Extract = field(default_factory=Extract)
 
 
 class Source(Spec, family="telos.corpus.sources", default="files"):

@@ -16,8 +16,9 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from telos.corpus.compression import Stream, unreadable
+from telos.corpus.extract import Extract
 from telos.corpus.formats import format_of
-from telos.corpus.sources import ADD_TEXT, Input, RawDocument, Source
+from telos.corpus.sources import ADD_TEXT, Fields, Input, RawDocument, Source
 from telos.foundation.errors import TelosError, nearest
 
 _OURS = ({"run.json", "recipe.yaml"}, {"corpus.json", "manifest.json"}, {"lineage.json"}, {"telos_tokenizer.json"})
@@ -28,13 +29,16 @@ _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
 
 class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
-    holds the text in JSON, CSV and Parquet.  ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on
-    the relative path or the file's name; nothing to include means everything."""
+    holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata (labels, dates).
+    ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
+    include means everything.  ``extract``: how text is taken out of HTML, PDF and the like."""
 
     path: str | list[str]
     text_field: str = "text"
+    keep: str | list[str] = Field(default_factory=list)
     include: str | list[str] = Field(default_factory=list)
     exclude: str | list[str] = Field(default_factory=list)
+    extract: Extract = Extract()
 
     def __init__(self, path: "str | os.PathLike[str] | list[str] | None" = None, **settings: Any) -> None:
         super().__init__(**(settings if path is None else {"path": path} | settings))
@@ -61,7 +65,11 @@ class Files(Source):
             yield RawDocument("", skipped="unsupported_format", size_bytes=item.size_bytes)
             return
         with Stream(item.location) as stream:
-            yield from form.read(stream, item.location, self.text_field)
+            yield from form.read(stream, item.location, self.fields)
+
+    @property
+    def fields(self) -> Fields:
+        return Fields(self.text_field, tuple(_several(self.keep)), self.extract)
 
     def _wanted(self, path: str) -> bool:
         include, exclude = _several(self.include), _several(self.exclude)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from telos.corpus.compression import Stream
 from telos.corpus.formats import text
-from telos.corpus.sources import Input, RawDocument, Source
+from telos.corpus.sources import Fields, Input, RawDocument, Source
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import stable_hash
 
@@ -40,7 +40,7 @@ class Installation(Source):
 
     def read(self, item: Input) -> Iterator[RawDocument]:
         with Stream(item.location) as stream:
-            yield from text.read(stream, item.location, "text")
+            yield from text.read(stream, item.location, Fields())
 
     def fingerprint(self) -> str:
         """That of the Python version as well: its files' times say when it was installed, not what they hold."""
