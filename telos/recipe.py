@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from telos.corpus.clean import Clean
+from telos.corpus.engines import Engine
 from telos.corpus.sources import Source
 from telos.corpus.split import Split
 from telos.evaluate.settings import Evaluate
@@ -30,7 +31,10 @@ Origin = dict[str, str]
 
 FAMILIES = {
     "sources": "telos.corpus.sources:Source",
+    "filters": "telos.corpus.filters:Filter",
+    "dedup": "telos.corpus.dedup:Deduplication",
     "splits": "telos.corpus.split:Split",
+    "engines": "telos.corpus.engines:Engine",
     "tokenizers": "telos.tokens.tokenizers:Tokenizer",
     "models": "telos.models:Model",
     "objectives": "telos.objectives:Objective",
@@ -52,6 +56,7 @@ class Run(Spec):
     corpus: Source = Field(default_factory=lambda: Source.parse("installation"))
     clean: Clean = Clean()
     split: Split = Field(default_factory=lambda: Split.parse({}))
+    engine: Engine = Field(default_factory=lambda: Engine.parse({}))
     tokenizer: Tokenizer = Field(default_factory=lambda: Tokenizer.parse({}))
     model: Model = Field(default_factory=lambda: Model.parse({}))
     objective: Objective = Field(default_factory=lambda: Objective.parse({}))

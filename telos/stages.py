@@ -14,6 +14,7 @@ from typing import Any
 from telos import __version__
 from telos.corpus.clean import Clean
 from telos.corpus.corpus import Corpus
+from telos.corpus.engines import Engine
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources import Source
 from telos.corpus.splits import SPLITS, Split, SplitName
@@ -100,7 +101,7 @@ def _key(*parts: Any) -> str:
 
 
 def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
-    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes)
+    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine)
 
 
 def _train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokenizer:
@@ -126,6 +127,7 @@ class CorpusRecipe(Spec):
     corpus: Source
     clean: Clean = Clean()
     split: Split
+    engine: Engine
 
 
 class TokenizerRecipe(CorpusRecipe):
@@ -136,8 +138,8 @@ class TokenizerRecipe(CorpusRecipe):
 
 def build_from_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
     """`telos corpus build`: (facts, lines for people)."""
-    recipe = CorpusRecipe.parse(apply(_sources(paths) | {"split": {}}, overrides))
-    corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out)
+    recipe = CorpusRecipe.parse(apply(_sources(paths) | {"split": {}, "engine": {}}, overrides))
+    corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out, engine=recipe.engine)
     facts = {"corpus": str(out), "hash": corpus.hash, "funnel": corpus.funnel, "split_note": corpus.split_note,
              "documents": {s: corpus.count(s) for s in SPLITS}, "bytes": {s: corpus.bytes(s) for s in SPLITS}}  # fmt: skip
     shown = [f"{s}: {corpus.count(s)} documents, {format_bytes(corpus.bytes(s))}" for s in SPLITS]
@@ -146,7 +148,7 @@ def build_from_paths(paths: list[str], overrides: list[str], out: Path) -> tuple
 
 def train_tokenizer_on_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
     """`telos tokenizer train`: (facts, lines for people).  A folder that `telos corpus build` made is taken as it is."""
-    recipe = TokenizerRecipe.parse(apply(_sources(paths) | {"split": {}, "tokenizer": {}}, overrides))
+    recipe = TokenizerRecipe.parse(apply(_sources(paths) | {"split": {}, "engine": {}, "tokenizer": {}}, overrides))
     if out.exists() and not (out / "telos_tokenizer.json").exists() and (not out.is_dir() or any(out.iterdir())):
         raise TelosError(f"{out} must be a new folder, an empty one, or an earlier tokenizer", "something else is there",
                          "choose another --out")  # fmt: skip
@@ -154,7 +156,8 @@ def train_tokenizer_on_paths(paths: list[str], overrides: list[str], out: Path) 
     if made is not None and (made / "corpus.json").exists():
         corpus = Corpus.open(made)
     else:
-        corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out.parent / f"{out.name}-corpus")
+        to = out.parent / f"{out.name}-corpus"
+        corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, to, engine=recipe.engine)
     trained = _train_tokenizer(recipe.tokenizer, corpus, out)
     size = trained.vocabulary.size
     facts = {"tokenizer": str(out), "vocabulary_size": size, "hash": trained.vocabulary.tokenizer_hash}

@@ -8,6 +8,7 @@ import pytest
 
 from telos.corpus.clean import Clean
 from telos.corpus.corpus import Corpus
+from telos.corpus.engines.native import Native
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources.files import Files
 from telos.corpus.split import Split
@@ -43,6 +44,7 @@ def build(tmp_path: Path) -> Callable[..., Corpus]:
     def run(path: Any, out: str = "corpus", clean: dict | None = None, split: Any = None, **options: Any) -> Corpus:
         settings = {name: options.pop(name) for name in ("text_field", "include", "exclude") if name in options}
         sources = [Files(path, **settings)]
+        options.setdefault("engine", Native(workers=1))
         return build_corpus(sources, Clean(**(clean or {})), Split.parse(split or {}), tmp_path / out, **options)
 
     return run

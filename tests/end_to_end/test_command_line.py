@@ -68,7 +68,7 @@ def test_an_override_before_the_paths_is_no_path(call, model, tmp_path):
 
 @pytest.mark.parametrize(
     "unread", ["evaluate.max_bytes=9", "evaluate.baselines=false", "evaluate.ngram_order=3", "evaluate.samples=1",
-               "clean.deduplicate=false", "clean.min_characters=5"],
+               "clean.dedup=[]", "clean.min_characters=5"],
 )  # fmt: skip
 def test_score_refuses_what_it_does_not_read(model, tmp_path, unread):
     (tmp_path / "a.txt").write_text("月")
