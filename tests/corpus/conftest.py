@@ -42,7 +42,7 @@ def build(tmp_path: Path) -> Callable[..., Corpus]:
     """Builds a corpus of a path, with settings as plain data, in a folder under the test's own."""
 
     def run(path: Any, out: str = "corpus", clean: dict | None = None, split: Any = None, **options: Any) -> Corpus:
-        settings = {name: options.pop(name) for name in ("text_field", "include", "exclude") if name in options}
+        settings = {name: options.pop(name) for name in ("text_field", "keep", "include", "exclude") if name in options}
         sources = [Files(path, **settings)]
         options.setdefault("engine", Native(workers=1))
         return build_corpus(sources, Clean(**(clean or {})), Split.parse(split or {}), tmp_path / out, **options)
