@@ -36,6 +36,9 @@ def _words(metavar: str, help: str) -> Any:
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder.", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to write to.", show_default=False)]
+Recipe = Annotated[
+    Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe to start from; settings given beside it override it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Make the last line of standard output one JSON object.")]
 
 
@@ -45,6 +48,7 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="Time from process start to report (3m), or steps, tokens, epochs. Default 3m.")
     ] = None,
+    recipe_file: Recipe = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +60,7 @@ def run(
     from telos.foundation.machine import process_started
 
     paths, overrides = _split(words)
-    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget)
+    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget, recipe_file)
     made, _ = recipe.resolve(data, overrides)
     result = run.run(made, out or recipe.default_folder(paths), process_started())
     _answer(result.summary(), as_json, result.describe())
@@ -77,23 +81,40 @@ def train(
     _answer(result.summary(), as_json, result.describe())
 
 
-@corpus_app.command("build", epilog="Example:  telos corpus build texts/ notes.jsonl --out corpora/mine split.kind=position")
+@corpus_app.command("build", epilog="Example:  telos corpus build crawl/ --recipe recipes/corpus/web-en.yaml --out corpora/web")
 def corpus_build(
-    words: Annotated[list[str] | None, _words("SOURCE", "Files or folders")] = None, out: Out = None, as_json: AsJson = False
+    words: Annotated[list[str] | None, _words("SOURCE", "Files, folders or addresses")] = None,
+    recipe_file: Recipe = None,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Clean, deduplicate and split texts.  SOURCE… are files or folders; none: this Python installation."""
-    from telos import recipe, stages
+    """Clean, filter, deduplicate and split texts.
+
+    SOURCE… are files and folders, or addresses (https://…, hf://OWNER/NAME); none: what the recipe names, or this Python
+    installation.  Killed, the same command goes on where it stood.
+    """
+    from telos import corpora, recipe
 
     paths, overrides = _split(words)
-    corpus = stages.build_from_paths(paths, overrides, out or recipe.default_folder(paths, "corpora"))
+    corpus = corpora.build(paths, overrides, out or recipe.default_folder(paths, "corpora"), recipe_file)
     _answer(corpus[0], as_json, corpus[1])
 
 
 @corpus_app.command("inspect", epilog="Example:  telos corpus inspect corpora/mine")
-def corpus_inspect(folder: Folder, as_json: AsJson = False) -> None:
-    """Show what is in a corpus: funnel, sizes, lengths, samples."""
-    from telos.corpus import inspect
+def corpus_inspect(
+    folder: Folder,
+    why: Annotated[
+        str | None, typer.Option(metavar="DOCUMENT", help="Say what became of a document: its path, path:line, or id.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a corpus: funnel, sizes, lengths, samples; or why a document was dropped."""
+    from telos.corpus import inspect, whereabouts
 
+    if why is not None:
+        found = whereabouts.find(folder, why)
+        _answer(found, as_json, whereabouts.render(found))
+        return
     summary = inspect.summarize(folder)
     _answer(summary, as_json, inspect.render(summary))
 
@@ -103,10 +124,10 @@ def tokenizer_train(
     words: Annotated[list[str] | None, _words("SOURCE", "Files or folders")] = None, out: Out = None, as_json: AsJson = False
 ) -> None:
     """Train a tokenizer on files, a folder or a corpus that `telos corpus build` made."""
-    from telos import recipe, stages
+    from telos import corpora, recipe
 
     paths, overrides = _split(words)
-    trained = stages.train_tokenizer_on_paths(paths, overrides, out or recipe.default_folder(paths, "tokenizers"))
+    trained = corpora.train_tokenizer(paths, overrides, out or recipe.default_folder(paths, "tokenizers"))
     _answer(trained[0], as_json, trained[1])
 
 

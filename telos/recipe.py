@@ -78,12 +78,31 @@ class Run(Spec):
         return run.train(self, Path(out))
 
 
-def for_path(path: str | None, budget: str | None) -> dict[str, Any]:
-    """Data of the recipe that `telos run PATH --budget B` means."""
-    corpus = {"kind": "files", "path": path} if path else {"kind": "installation"}
-    data: dict[str, Any] = {"corpus": corpus, "#": "the command line"}
+def for_path(path: str | None, budget: str | None, file: str | Path | None = None) -> dict[str, Any]:
+    """Data of the recipe that `telos run PATH --recipe FILE --budget B` means."""
+    data = over_file(source_of([path] if path else []), file) | {"#": str(file or "the command line")}
     if budget is not None:
-        data["train"] = {"budget": budget}
+        data["train"] = (data.get("train") or {}) | {"budget": budget}
+    return data
+
+
+def source_of(paths: list[str]) -> dict[str, Any] | None:
+    """Settings of the source that paths and addresses on a command line mean; None where there are none."""
+    if not paths:
+        return None
+    return {"kind": "files", "path": paths[0] if len(paths) == 1 else paths}
+
+
+def over_file(source: dict[str, Any] | None, file: str | Path | None) -> dict[str, Any]:
+    """Data of a recipe file, or of none, with a source in the place of its own: settings of a source of the same kind stand."""
+    data = from_file(file) if file is not None else {}
+    own = data.get("corpus") or {}
+    own = {"kind": own} if isinstance(own, str) else own
+    if source is not None:
+        same = own.get("kind", "files") == source["kind"]
+        data["corpus"] = (own if same else {}) | source
+    elif not own:
+        data["corpus"] = {"kind": "installation"}
     return data
 
 
