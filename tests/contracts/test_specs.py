@@ -21,6 +21,8 @@ from telos.foundation.units import Duration
 
 REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "files"): {"path": "texts"},
+    ("telos.corpus.sources", "sql"): {"query": "select 1"},
+    ("telos.corpus.sources", "hugging_face"): {"name": "a/b"},
     ("telos.corpus.sources", "mixture"): {"parts": [{"name": "a", "source": {"kind": "installation"}}]},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
