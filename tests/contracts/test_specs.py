@@ -24,6 +24,7 @@ REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "sql"): {"query": "select 1"},
     ("telos.corpus.sources", "hugging_face"): {"name": "a/b"},
     ("telos.corpus.sources", "mixture"): {"parts": [{"name": "a", "source": {"kind": "installation"}}]},
+    ("telos.corpus.sources", "warc"): {"path": "crawl"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 

@@ -44,8 +44,8 @@ def test_a_path_that_does_not_exist(fill: Callable, fails: Callable, tmp_path: P
 
 
 def test_a_folder_with_only_binaries(fill: Callable, fails: Callable) -> None:
-    root = fill("t", {"a.png": b"\x89PNG\0", "b.bin": b"\0", "c.pdf": b"%PDF"})
-    found = "no document with any: 2 binary, 1 unsupported_format (a.png, b.bin, c.pdf)"
+    root = fill("t", {"a.png": b"\x89PNG\0", "b.bin": b"\0", "c.rtf": b"{\\rtf"})
+    found = "no document with any: 2 binary, 1 unsupported_format (a.png, b.bin, c.rtf)"
     assert fails(root) == ("the corpus must hold text", found, ADD)
 
 

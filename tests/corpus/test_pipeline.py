@@ -145,7 +145,7 @@ def test_by_position_every_document_is_cut(many: Path, build: Callable) -> None:
 
 def test_repaired_and_skipped_files_are_named(fill: Callable[..., Path], build: Callable) -> None:
     files = {"gb.txt": (ZH * 30).encode("gb18030"), "latin.txt": "Où est l'été? ".encode("latin-1") * 50, "a.bin": b"\0\0",
-             "x.pdf": b"%PDF-1.4", "none.txt": "", "blank.md": " \n", "empty.jsonl": "\n",
+             "x.rtf": b"{\\rtf1{}}", "none.txt": "", "blank.md": " \n", "empty.jsonl": "\n",
              "good.txt": "\ufeff" + ZH * 30}  # fmt: skip
     corpus = build(fill("t", files))
     assert corpus.facts["repaired"] == [
@@ -154,7 +154,7 @@ def test_repaired_and_skipped_files_are_named(fill: Callable[..., Path], build: 
     ]
     assert corpus.facts["skipped"] == [
         {"source": "a.bin", "reason": "binary", "bytes": 2}, {"source": "empty.jsonl", "reason": "empty", "bytes": 1},
-        {"source": "x.pdf", "reason": "unsupported_format", "bytes": 8}]  # fmt: skip
+        {"source": "x.rtf", "reason": "unsupported_format", "bytes": 9}]  # fmt: skip
     assert corpus.funnel[0]["dropped"] == {"binary": 1, "empty": 1, "unsupported_format": 1}
     assert corpus.funnel[1]["dropped"] == {"empty": 2}
     assert corpus.funnel[2]["dropped"] == {"exact_duplicate": 1}  # good.txt and gb.txt are one text
