@@ -198,8 +198,10 @@ def _state(process: int) -> str:
 def test_a_missing_and_a_broken_library(ask: Callable) -> None:
     with pytest.raises(TelosError) as error:
         ask("x", kind="no_library")
-    assert (error.value.must, error.value.found, error.value.fix) == (
-        "reading it needs the Python package 'no_such_library'", "it is not installed", "pip install 'telos[corpus]'")  # fmt: skip
+    found = (error.value.must, error.value.found, error.value.fix)
+    assert found == (
+        "reading it needs the Python package 'no_such_library'", "it is not installed",
+        "pip install 'telos[corpus]'")  # fmt: skip
     with pytest.raises(TelosError) as error:
         ask("x", kind="broken_library")
     assert error.value.found == "it cannot be imported: half of it is missing"
