@@ -1,7 +1,7 @@
 """Which characters count where texts are compared, and what they are folded to: letters, marks and digits in lower case.
 
-Everything else (all punctuation, symbols and white space of Unicode, control characters) separates words and is otherwise
-passed over.  Test: tests/corpus/dedup/test_shingles.py.
+Everything else (all punctuation, symbols and white space of Unicode, control characters, variation selectors) separates words
+and is otherwise passed over.  Test: tests/corpus/dedup/test_shingles.py.
 """
 
 import functools
@@ -25,11 +25,13 @@ _UNSPACED = (
 )
 _PLANES = 0x32400
 """Letters end here; what lies above are tags, variation selectors and private use."""
+_VARIATION_SELECTORS = slice(0xFE00, 0xFE10)
+"""Marks that follow symbols, too; the others lie above the letters."""
 
 
 @functools.cache
 def table() -> np.ndarray:
-    """uint32 by code point: 0 for what is no letter, mark or digit (categories L, M, N), else the lower-case code point (where
+    """uint32 by code point: 0 for what is no letter, mark or digit (categories L, M, N; no variation selector), else the lower-case code point (where
     that is one character, else the same), with `ALONE` where it applies."""
     folded = np.zeros(0x110000, np.uint32)
     category = unicodedata.category
@@ -37,6 +39,7 @@ def table() -> np.ndarray:
         if category(chr(c))[0] in "LMN":
             lower = chr(c).lower()
             folded[c] = ord(lower) if len(lower) == 1 else c
+    folded[_VARIATION_SELECTORS] = 0
     for first, last in _UNSPACED:
         block = folded[first : last + 1]
         block[block > 0] |= ALONE
