@@ -20,7 +20,10 @@ _UNSPACED = (
     (0x2E80, 0x2FDF),  # radicals
     (0x3005, 0x312F),  # 々 〇, kana, bopomofo
     (0x31A0, 0x9FFF),  # CJK with extension A
+    (0xA9E0, 0xA9FF),  # Burmese, extended
+    (0xAA60, 0xAA7F),
     (0xF900, 0xFAFF),  # compatibility ideographs
+    (0x1AFF0, 0x1B16F),  # kana, extended
     (0x20000, 0x323AF),  # extensions B to H
 )
 _PLANES = 0x32400

@@ -52,7 +52,9 @@ class _Repeated(Deduplication):
         from telos.corpus.kernels.passages import sweep
 
         places = Places(seen)
-        known = recurring(lambda: (_alive(bucket, seen.table(bucket, ["row", "hash"]))["hash"].to_numpy() for bucket in places.buckets), 2)
+        known = recurring(
+            lambda: (_alive(bucket, seen.table(bucket, ["row", "hash"]))["hash"].to_numpy() for bucket in places.buckets), 2
+        )
         owners = np.zeros(len(known), np.int64)
         for bucket, start, _ in places.spans():
             table = _alive(bucket, seen.table(bucket))
@@ -64,7 +66,9 @@ class _Repeated(Deduplication):
             if not bucket.fixed:
                 gone = np.flatnonzero(dropped).astype(np.uint32)
                 whole = pa.table({"row": gone, "passage": pa.nulls(len(gone), pa.uint32())})
-                yield Decision(bucket.number, pa.concat_tables([table.select(["row", "passage"]).filter(pa.array(removed)), whole]))
+                yield Decision(
+                    bucket.number, pa.concat_tables([table.select(["row", "passage"]).filter(pa.array(removed)), whole])
+                )
 
     def apply(self, texts: Texts, decision: pa.Table) -> Verdict:
         verdict = Verdict(np.zeros(len(texts), np.uint8))

@@ -152,9 +152,7 @@ class Near(Deduplication):
         ids = np.frombuffer(bytes.fromhex("".join(facts["id"].to_pylist())), ">u8").astype(np.uint64).reshape(-1, 2)
         if self.keep == "longest":
             return [ids[:, 1], ids[:, 0], -facts["bytes"].to_numpy()]
-        dates = facts["date"].combine_chunks()
-        dates = pc.if_else(pc.equal(dates, ""), None, dates)
-        return [ids[:, 1], ids[:, 0], pc.rank(dates, null_placement="at_end", tiebreaker="dense").to_numpy()]
+        return [ids[:, 1], ids[:, 0], _order(facts["date"].combine_chunks())]
 
     def _sets(self, places: Places, meeting: "_Meeting") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Their shingle sets, sorted, in one array; where each starts in it, and its size."""
@@ -241,6 +239,14 @@ def _groups(components: np.ndarray, keys: np.ndarray) -> np.ndarray:
         members = np.diff(firsts, append=len(order))
         groups[band, order] = np.where(members > 1, firsts, -1).repeat(members)
     return groups
+
+
+def _order(dates: pa.StringArray) -> np.ndarray:
+    """A number by which dates sort as their texts do; those that are null or empty come last."""
+    coded = pc.if_else(pc.equal(dates, ""), None, dates).dictionary_encode()
+    ranks = np.empty(len(coded.dictionary), np.int64)
+    ranks[pc.array_sort_indices(coded.dictionary).to_numpy()] = np.arange(len(ranks))
+    return np.append(ranks, len(ranks))[coded.indices.fill_null(len(ranks)).to_numpy(zero_copy_only=False)]
 
 
 def _array(length: int) -> np.ndarray:

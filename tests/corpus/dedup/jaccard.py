@@ -16,14 +16,24 @@ def lower(character: str) -> str:
 def alone(character: str) -> bool:
     """Of a script without spaces between words."""
     name = unicodedata.name(character, "")
-    starts = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "IDEOGRAPHIC", "HANGZHOU")
-    return name.startswith(starts)
+    starts = (
+        "CJK",
+        "HIRAGANA",
+        "KATAKANA",
+        "BOPOMOFO",
+        "THAI",
+        "LAO",
+        "KHMER",
+        "MYANMAR",
+        "TIBETAN",
+        "NEW TAI LUE",
+        "HENTAIGANA",
+    )
+    return name.startswith(starts) or "\u3005" <= character <= "\u312f" or "\u31a0" <= character <= "\u33ff"
 
 
 def words(text: str) -> list[str]:
-    spaced = "".join(
-        " " if not counts(c) else f" {lower(c)} " if alone(c) else lower(c) for c in text
-    )
+    spaced = "".join(" " if not counts(c) else f" {lower(c)} " if alone(c) else lower(c) for c in text)
     return spaced.split()
 
 

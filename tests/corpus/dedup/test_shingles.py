@@ -11,9 +11,7 @@ from telos.corpus.texts import HAN, Texts
 from tests.corpus.dedup import jaccard as plain
 
 MIXED = st.text(
-    st.one_of(
-        st.sampled_from("ab cd AB,.。，、“”—…1２ \n中文日月ひらがなไทยİßÀé\u0301\u3000_'’-"), st.characters(codec="utf-8")
-    ),
+    st.one_of(st.sampled_from("ab cd AB,.。，、“”—…1２ \n中文日月ひらがなไทยİßÀé\u0301\u3000_'’-"), st.characters(codec="utf-8")),
     max_size=60,
 )
 
@@ -38,6 +36,7 @@ def test_the_table_has_every_character_that_counts():
             assert folded[c] == 0, hex(c)
         else:
             assert folded[c] & ~ALONE == ord(plain.lower(character)), hex(c)
+            assert bool(folded[c] & ALONE) == plain.alone(character), hex(c)
 
 
 @pytest.mark.parametrize("character", "，。！？；：、“”‘’（）《》【】—…·～,.!?;:'\"()[]-_/¿«»‐‑–―†‰※⁇⸺｡｢｣､･")
@@ -109,7 +108,9 @@ def test_signatures_estimate_the_similarity():
     for share in (0.3, 0.6, 0.9):
         texts, n = [], 400
         for _ in range(n):
-            both, ours, theirs = (rng.integers(0, 10**9, k).astype(str) for k in (int(200 * share), *2 * [int(100 * (1 - share))]))
+            both, ours, theirs = (
+                rng.integers(0, 10**9, k).astype(str) for k in (int(200 * share), *2 * [int(100 * (1 - share))])
+            )
             texts += [" ".join([*both, *ours]), " ".join([*both, *theirs])]
         observed = rule.observe(Texts.of(texts)).drop_columns(["shingles"])
         keys = np.array([column.to_numpy() for column in observed.columns])
