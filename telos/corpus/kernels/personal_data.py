@@ -61,10 +61,10 @@ def matches(data: np.ndarray, at: int, end: int, word: np.ndarray, fold: int) ->
     """Whether ``word`` stands there; ``fold`` 0x20: capitals count as small letters."""
     if at + len(word) > end:
         return False
-    for i in range(len(word)):
-        if data[at + i] | fold != word[i]:
-            return False
-    return True
+    same = 0
+    while same < len(word) and data[at + same] | fold == word[same]:
+        same += 1
+    return same == len(word)
 
 
 @compiled
@@ -104,7 +104,12 @@ def email_end(data: np.ndarray, at: int, end: int) -> int:
             if size == 0 or size > 63 or data[label] == 45:
                 break
             hyphen = data[i - 1] == 45
-            puny = size > 4 and data[label] | 0x20 == 120 and data[label + 1] | 0x20 == 110 and data[label + 2] == data[label + 3] == 45
+            puny = (
+                size > 4
+                and data[label] | 0x20 == 120
+                and data[label + 1] | 0x20 == 110
+                and data[label + 2] == data[label + 3] == 45
+            )
             if labels and size >= 2 and (letters or puny):
                 good = i
             labels += 1
@@ -116,7 +121,7 @@ def email_end(data: np.ndarray, at: int, end: int) -> int:
 
 
 @compiled
-def is_dotted(data: np.ndarray, at: int, begin: int, end: int) -> int:
+def is_dotted(data: np.ndarray, at: int, begin: int, end: int) -> int:  # noqa: PLR0911
     """The byte after four numbers of one to three digits with dots that begin at ``at``; ``at`` where there are none, or five."""
     if at > begin and (CLASS[data[at - 1]] & ALNUM or data[at - 1] == 95):
         return at
@@ -203,7 +208,8 @@ def colons(data: np.ndarray, at: int, begin: int, end: int) -> tuple[int, int, b
 
 @compiled
 def url_span(data: np.ndarray, at: int, begin: int, end: int) -> tuple[int, int, bool]:
-    """(first, end, whether there is an @ in its authority) of the URL whose ``://`` is at ``at``; first = at where there is none."""
+    """(first, end, whether there is an @ in its authority) of the URL whose ``://`` is at ``at``; first = at where there is
+    none."""
     first, most = at, max(begin, at - 20)
     while first > most and (CLASS[data[first - 1]] & ALNUM or data[first - 1] in (43, 45, 46)):
         first -= 1
@@ -225,7 +231,8 @@ def url_span(data: np.ndarray, at: int, begin: int, end: int) -> tuple[int, int,
 
 @compiled
 def key_end(data: np.ndarray, at: int, end: int) -> int:
-    """The byte after a token of letters, digits, ``_-.`` with a digit or capital after its first 4; ``at`` where it is too short."""
+    """The byte after a token of letters, digits, ``_-.`` with a digit or capital after its first 4; ``at`` where it is too
+    short."""
     i, mixed = at, False
     while i < end and i - at < MOST_URL and (CLASS[data[i]] & ALNUM or data[i] in (95, 45, 46)):
         mixed = mixed or (i - at >= 4 and CLASS[data[i]] & (DIGIT | UPPER) != 0)
@@ -251,10 +258,11 @@ def looks_like_iban(data: np.ndarray, at: int, end: int) -> bool:
 
 
 @compiled
-def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) -> np.ndarray:
+def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) -> np.ndarray:  # noqa: PLR0912, PLR0915
     """(candidates, 4) int64, in the order of the texts: kind, text, first byte, byte after the last.
 
-    ``passed``: bool, texts that are not looked at.  ``urls``: every URL, instead of those alone whose authority holds an ``@``."""
+    ``passed``: bool, texts that are not looked at.  ``urls``: every URL, instead of those alone whose authority holds an
+    ``@``."""
     out = np.empty((64, 4), np.int64)
     n = 0
     for text in range(len(offsets) - 1):
@@ -360,7 +368,7 @@ def unusual(data: np.ndarray, begin: int, end: int) -> bool:
 
 
 @compiled
-def plain(first: int, second: int, third: int) -> int:
+def plain(first: int, second: int, third: int) -> int:  # noqa: PLR0911
     """The ASCII byte that a character of three bytes stands for in addresses and numbers, or 0."""
     if first == 0xEF and second == 0xBC:
         if 0x90 <= third <= 0x99 or 0xA0 <= third <= 0xBA:
@@ -392,8 +400,8 @@ def unusual_texts(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 @compiled
 def folded(data: np.ndarray, offsets: np.ndarray, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Those texts with full-width letters, digits and signs, unusual spaces and hyphens as ASCII: (bytes, offsets, places): byte i
-    comes from byte ``places[i]`` of the data, and ``places[-1]`` closes the list."""
+    """Those texts with full-width letters, digits and signs, unusual spaces and hyphens as ASCII: (bytes, offsets, places):
+    byte i comes from byte ``places[i]`` of the data, and ``places[-1]`` closes the list."""
     size = 0
     for text in texts:
         size += offsets[text + 1] - offsets[text]

@@ -19,7 +19,7 @@ at those places alone, and decides by the rules of the number plan, the standard
 
 What is reserved so that nobody can have it is left alone: example.com (RFC 2606), addresses for documentation (RFC 5737, 3849),
 555-0100 to 555-0199, area 000; the pseudonyms are made of these.  Test: tests/corpus/personal_data/.
-"""
+"""  # noqa: E501
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from telos.corpus.texts import Texts
 
 PRECEDENCE = (
-    "url", "url_credentials", "secret", "email", "iban", "resident_id", "payment_card", "ip_address", "us_ssn", "passport", "phone",
+    "url", "url_credentials", "secret", "email", "iban", "resident_id", "payment_card", "ip_address", "us_ssn", "passport",
+    "phone",
 )  # fmt: skip
 """Where two recognisers find overlapping spans, the one named first has it."""
 DEFAULT = tuple(kind for kind in PRECEDENCE if kind != "url")

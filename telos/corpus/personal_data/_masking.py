@@ -1,7 +1,7 @@
 """Finding and replacing, over a batch.
 
-Replacing a value can uncover another beside it (a long row of digits falls apart), so texts that changed are looked at again until
-nothing is found: a masked text is one in which nothing is found, hence masking it again changes nothing.
+Replacing a value can uncover another beside it (a long row of digits falls apart), so texts that changed are looked at again
+until nothing is found: a masked text is one in which nothing is found, hence masking it again changes nothing.
 Test: tests/corpus/personal_data/test_masking.py.
 """
 
@@ -46,8 +46,8 @@ class Masked:
 
 
 def recognise(texts: Texts, recognisers: Sequence[Recogniser]) -> list[tuple[Span, Recogniser, bytes]]:
-    """What the recognisers find, without overlaps, in the order of the texts: bytes counted from the text's first, and the value as
-    it was read (full-width characters as ASCII)."""
+    """What the recognisers find, without overlaps, in the order of the texts: bytes counted from the text's first, and the
+    value as it was read (full-width characters as ASCII)."""
     ranks = {recogniser.kind(): rank for rank, recogniser in enumerate(sorted(recognisers, key=_rank))}
     found: list[tuple[Span, int, Recogniser, bytes]] = []
     for view in views(texts, "url" in ranks):
@@ -62,9 +62,9 @@ def recognise(texts: Texts, recognisers: Sequence[Recogniser]) -> list[tuple[Spa
                 found.append((view.original(span), ranks[recogniser.kind()], recogniser, view.cut(span.start, span.end)))
     found.sort(key=lambda one: (one[0].row, one[1], one[0].start, -one[0].end))
     chosen = []
-    for _, of_row in groupby(found, key=lambda one: one[0].row):
+    for _row, of_row in groupby(found, key=lambda one: one[0].row):
         taken: list[tuple[int, int, Recogniser, bytes, Span]] = []
-        for span, rank, recogniser, value in of_row:
+        for span, _, recogniser, value in of_row:
             place = bisect_left(taken, span.start, key=lambda one: one[0])
             if (place == 0 or taken[place - 1][1] <= span.start) and (place == len(taken) or span.end <= taken[place][0]):
                 taken.insert(place, (span.start, span.end, recogniser, value, span))
@@ -131,13 +131,13 @@ def replaced(pieces: list[Piece], edits: list[tuple[int, int, bytes, str]]) -> l
 
 def _joined(texts: Texts, row: int, pieces: list[Piece]) -> bytes:
     first = int(texts.offsets[row])
-    data = memoryview(texts.data)
+    data = memoryview(texts.data.data)
     return b"".join(data[first + p.start : first + p.end] if p.made is None else p.made for p in pieces)
 
 
 def spliced(texts: Texts, pieces: dict[int, list[Piece]]) -> pa.LargeStringArray:
     """The column with those rows made of their pieces; what lies between is copied whole."""
-    offsets, data = texts.offsets, memoryview(texts.data)
+    offsets, data = texts.offsets, memoryview(texts.data.data)
     sizes = texts.sizes.copy()
     parts: list[bytes | memoryview] = []
     done = int(offsets[0])

@@ -24,10 +24,11 @@ class Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class View:
-    """``bytes``: those of all texts, one after the other; text i, the batch's text ``rows[i]``, begins at ``begins[i]`` and ends at
-    ``begins[i + 1]``.  ``places``: where in the batch's data each byte comes from, None where it is the batch's data itself."""
+    """``held``: the bytes of all texts, one after the other; text i, the batch's text ``rows[i]``, begins at ``begins[i]``
+    and ends at ``begins[i + 1]``.  ``places``: where in the batch's data each byte comes from, None where it is the batch's
+    data itself."""
 
-    bytes: memoryview
+    held: memoryview
     begins: np.ndarray
     candidates: list[Candidate]
     rows: np.ndarray | None = None
@@ -35,18 +36,19 @@ class View:
     offsets: np.ndarray | None = None
 
     def cut(self, start: int, end: int) -> bytes:
-        return bytes(self.bytes[start:end])
+        return bytes(self.held[start:end])
 
     def before(self, text: int, start: int, most: int) -> bytes:
-        """Up to that many bytes of the text before ``start``, not farther than the last bracket, so that no placeholder is read."""
-        held = bytes(self.bytes[max(int(self.begins[text]), start - most) : start])
-        return held[max(held.rfind(b"["), held.rfind(b"]")) + 1 :]
+        """Up to that many bytes of the text before ``start``, not farther than the last bracket, so that no placeholder is
+        read."""
+        near = bytes(self.held[max(int(self.begins[text]), start - most) : start])
+        return near[max(near.rfind(b"["), near.rfind(b"]")) + 1 :]
 
     def after(self, text: int, end: int, most: int) -> bytes:
         """Up to that many bytes of the text from ``end`` on, not farther than the next bracket."""
-        held = bytes(self.bytes[end : min(int(self.begins[text + 1]), end + most)])
-        ends = [at for at in (held.find(b"["), held.find(b"]")) if at >= 0]
-        return held[: min(ends)] if ends else held
+        near = bytes(self.held[end : min(int(self.begins[text + 1]), end + most)])
+        ends = [at for at in (near.find(b"["), near.find(b"]")) if at >= 0]
+        return near[: min(ends)] if ends else near
 
     def original(self, span: Span) -> Span:
         """A span of this view (``row``: the view's text) as bytes of the batch's text, counted from the text's first byte."""
@@ -66,12 +68,12 @@ def views(texts: Texts, urls: bool) -> list[View]:
 
     data, offsets = texts.data, texts.offsets
     unusual = unusual_texts(data, offsets)
-    made = [View(memoryview(data), offsets, _listed(scan(data, offsets, unusual, urls)))]
+    made = [View(memoryview(data.data), offsets, _listed(scan(data, offsets, unusual, urls)))]
     if unusual.any():
         rows = np.flatnonzero(unusual)
         ascii, begins, places = folded(data, offsets, rows)
         found = _listed(scan(ascii, begins, np.zeros(len(rows), bool), urls))
-        made.append(View(memoryview(ascii), begins, found, rows, places, offsets))
+        made.append(View(memoryview(ascii.data), begins, found, rows, places, offsets))
     return made
 
 

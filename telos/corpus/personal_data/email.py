@@ -15,10 +15,11 @@ from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
 _NOBODY = re.compile(
-    rb"@(?:.*\.)?(?:example\.(?:com|net|org)|example|test|invalid|localhost)\Z|@[0-9]x\.(?:png|jpe?g|gif|svg|webp)\Z|^git@", re.I | re.S
+    rb"@(?:.*\.)?(?:example\.(?:com|net|org)|example|test|invalid|localhost)\Z|@[0-9]x\.(?:png|jpe?g|gif|svg|webp)\Z|^git@",
+    re.I | re.S,
 )
-_IN_URL = re.compile(rb"://[^\s/@]*\Z")
-"""The user or password of a URL stands before; what follows the ``@`` is its host."""
+_IN_URL = re.compile(rb"://[^\s/@]*\Z|\\\Z")
+"""The user or password of a URL stands before, and what follows the ``@`` is its host; or an escape (``\\n@decorator.name``)."""
 
 
 class Email(Recogniser):

@@ -40,14 +40,12 @@ class Iban(Recogniser):
         for _, text, start, end in candidates:
             written = view.cut(start, end).decode("ascii", "replace")
             left = LENGTHS.get(written[:2].upper(), 0)
-            for length, character in enumerate(written):
-                left -= character.isalnum()
-                if not left:
-                    break
-            else:
-                continue
-            if valid(_SIGNS.sub("", written[: length + 1]).upper()) and not written[length + 1 : length + 2].isalnum():
-                yield Span(text, start, start + length + 1, "iban")
+            size = 0
+            while left > 0 and size < len(written):
+                left -= written[size].isalnum()
+                size += 1
+            if valid(_SIGNS.sub("", written[:size]).upper()) and not written[size : size + 1].isalnum():
+                yield Span(text, start, start + size, "iban")
 
     def identity(self, value: str) -> str:
         return _SIGNS.sub("", value).upper()

@@ -1,8 +1,8 @@
-"""Passport numbers: 7 to 9 capitals and digits, at least five of them digits (ICAO Doc 9303-3 gives them nine places), right after
-the word "passport" or 护照 and what leads from one to the other ("passport number is …", 护照号码：…).
+"""Passport numbers: 7 to 9 capitals and digits, at least five of them digits (ICAO Doc 9303-3 gives them nine places), right
+after the word "passport" or 护照 and what leads from one to the other ("passport number is …", 护照号码：…).
 
-There is no check digit outside the machine-readable zone; the word is what tells.  Numbers whose digits begin with 000 are left alone.
-Test: tests/corpus/personal_data/test_passport.py.
+There is no check digit outside the machine-readable zone; the word is what tells.  Numbers whose digits begin with 000 are
+left alone. Test: tests/corpus/personal_data/test_passport.py.
 """
 
 import re

@@ -1,11 +1,12 @@
 """Payment cards: numbers of 12 to 19 digits that pass Luhn's sum (ISO/IEC 7812-1, annex B).
 
-A number counts by itself where first digits and length are those of an issuer (`ISSUERS`, from the networks' published ranges) and
-no letter, hyphen or sign of a URL touches it; after or before a word for a card any that passes does, since older cards and those of
-Maestro have many lengths.  Digits stand together or in the groups that are printed on cards.
+A number counts by itself where first digits and length are those of an issuer (`ISSUERS`, from the networks' published
+ranges) and no letter, hyphen or sign of a URL touches it; after or before a word for a card any that passes does, since older
+cards and those of Maestro have many lengths.  Digits stand together or in the groups that are printed on cards.
 
 One random number in ten passes the sum: long numbers that are something else and happen to look like a card are masked.
-Numbers that begin with 00 belong to no industry of ISO/IEC 7812-1 and are left alone.  Test: tests/corpus/personal_data/test_payment_card.py.
+Numbers that begin with 00 belong to no industry of ISO/IEC 7812-1 and are left alone.  Test:
+tests/corpus/personal_data/test_payment_card.py.
 """
 
 import re
@@ -38,7 +39,7 @@ _GROUPS = re.compile(
 )
 _CARD = re.compile(
     r"(?<![a-z])(?:cards?|visa|master ?card|maestro|amex|american express|diners|discover|jcb|unionpay|cc|credit|debit)(?![a-z])"
-    r"|卡|银联".encode(),
+    r"|(?:银行|信用|储蓄|借记|贷记)卡|卡号|银联|持卡|刷卡|卡(?:\s|:|：|为|是)*\Z".encode(),
     re.I,
 )
 
@@ -68,6 +69,8 @@ class PaymentCard(Recogniser):
         if re.search(rb"[A-Za-z0-9_.@%&=/?-]\Z", before) and not before.endswith((b". ", b"- ")):
             return False
         if re.match(rb"[A-Za-z0-9_@%&=/-]|\.[0-9]", after) and not re.match(rb"[/-][^0-9]", after):
+            return False
+        if len(digits) == 13 and digits.startswith(("978", "979")):  # ISBN-13
             return False
         return issued(digits) or bool(_CARD.search(before) or _CARD.search(after))
 

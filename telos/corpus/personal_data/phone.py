@@ -3,14 +3,15 @@
 A run of digits with signs between them is a number
 
 - with ``+`` before it, if its country has numbers of that length (ITU-T E.164);
-- after a word for a telephone ("phone", "fax", 电话, 手机 …): any 7 to 15 digits; after a weaker word ("call", "office" …): if signs or
+- after a word for a telephone ("phone", "fax", 电话, 手机 …): any 7 to 15 digits; after a weaker word ("call", "office" …):
+if signs or
   a 0 at its head set it apart from an amount (both ours, on ../shared/data/pii: many of its numbers are in no plan);
 - by itself: Chinese mobile and landline numbers with area code, 10 digits of the North American plan in groups of 3-3-4, and
   what begins with 0 or 00, if valid in one of ``regions`` and, where the plan knows groups, written in them.
 
-``phonenumbers`` reads 561 documents a second, so it sees a candidate that could be valid, never a text.  Not numbers: dates, years
-(1999-2004), what hangs on a letter, a currency sign or a URL; 555-0100 to 555-0199, kept for fiction (NANPA), at any number's end.
-Test: tests/corpus/personal_data/test_phone.py.
+``phonenumbers`` reads 561 documents a second, so it sees a candidate that could be valid, never a text.  Not numbers: dates,
+years (1999-2004), what hangs on a letter, a currency sign or a URL; 555-0100 to 555-0199, kept for fiction (NANPA), at any
+number's end. Test: tests/corpus/personal_data/test_phone.py.
 """
 
 import functools
@@ -25,19 +26,18 @@ from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
 from telos.foundation.errors import require
 
-_EXTENSION = r"(?:\s?(?:x|ext\.?|extension|转|分机)\s?(?:号|:|：)?\s?[0-9]{1,6}(?![0-9]))"
-_AFTER = re.compile(_EXTENSION.encode(), re.I)
+_EXTENSION = re.compile(r"\s?(?:x|ext\.?|extension|转|分机)\s?(?:号|:|：)?\s?[0-9]{1,6}(?![0-9])".encode(), re.I)
 _STRONG = re.compile(
-    r"(?:(?<![a-z])(?:tele?ph?o?n?e?s?|phones?|tel|mobile?s?|mob|cell(?:ular|phone)?s?|fax|telefax|whatsapp|wechat|hotline|landline|sms)"
-    r"(?![a-z])|电话|電話|手机|手機|传真|傳真|座机|热线|熱線|联系方式|联系人|聯絡|致电|拨打|微信|客服|加我|来电)".encode(),
+    r"(?:(?<![a-z])(?:tel(?:e(?:phone|fon|fax)?)?s?|phones?|ph|fon|mobiles?|mob|cell(?:ular|phone)?s?|fax|whatsapp|hotline|landline|sms)"
+    r"(?![a-z])|电话|電話|手机|手機|传真|傳真|座机|热线|熱線|联系方式|联系人|聯絡|致电|拨打|微信|客服|来电)".encode(),
     re.I,
 )
 _WEAK = re.compile(
     r"(?:(?<![a-z])(?:call(?:ing|ed|s)?|contact(?:ed)?|dial|text|messages?|messaging|answering|reach(?:ed)?|ring|office|desk|home|work|direct|"
-    r"toll[ -]?free|switchboard|free ?phone)(?![a-z])|联系|联络|号码)".encode(),
+    r"toll[ -]?free|switchboard|free ?phone)(?![a-z_])|联系|联络|号码)".encode(),
     re.I,
 )
-_WORD_AFTER = re.compile(r"\W{0,3}(?:(fax|mobile|cell|phone|tel)|(?:office|home|work|desk|direct))(?![a-z])".encode(), re.I)
+_WORD_AFTER = re.compile(rb"\W{0,3}(?:(fax|mobile|cell|phone|tel)|(?:office|home|work|desk|direct))(?![a-z])", re.I)
 _BETWEEN = 28
 """Most bytes between a word and its number."""
 
@@ -50,11 +50,15 @@ _SHAPES = re.compile(
     rf"(?<![0-9])(?:(?P<mobile>{_CN_MOBILE})|(?P<landline>{_CN_LANDLINE})|(?P<nanp>{_NANP})|(?P<service>{_CN_SERVICE})|(?P<trunk>{_TRUNK}))"
     r"(?![0-9])".encode()
 )
-_INTERNATIONAL = re.compile(rb"[1-9][0-9]{0,2}(?:[-. /()]{0,3}[0-9]){5,14}(?![0-9])")
-_DATES = re.compile(rb"(?:(?:19|20)[0-9]{2}[-./ ](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([-./])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-./])[0-9]{1,2}\2(?:19|20)[0-9]{2})\b")
+_INTERNATIONAL = re.compile(rb"\(?[1-9][0-9]{0,2}(?:[-. /()]{0,3}[0-9]){5,14}(?![0-9])")
+_DATES = re.compile(
+    rb"(?:(?:19|20)[0-9]{2}[-./ ](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([-./])[0-9]{1,2}\1[0-9]{1,2}"
+    rb"|[0-9]{1,2}([-./])[0-9]{1,2}\2(?:19|20)[0-9]{2})\b"
+)
+_DECIMAL = re.compile(rb"[0-9]{1,3}\.[0-9]+\Z")
 _FICTION = re.compile("55501[0-9]{2}$")
 _TOUCHED = re.compile("(?:[A-Za-z0-9_=&%#.@?~-]|[$£€¥]|[^\\s:]/|//)\\Z".encode())
-_TOUCHED_AFTER = re.compile("[A-Za-z0-9_=&%@]|[-.][A-Za-z0-9]".encode())
+_TOUCHED_AFTER = re.compile(rb"[A-Za-z0-9_=&%@]|[-.][A-Za-z0-9]")
 
 
 class Phone(Recogniser):
@@ -72,36 +76,28 @@ class Phone(Recogniser):
         return regions
 
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
-        for _, text, start, end in candidates:
-            written = view.cut(start, end)
-            before = view.before(text, start, 48)
-            for first, last in self._numbers(written, before, view.after(text, end, 16)):
-                digits = written[max(first, 0) : last]
-                if _FICTION.search(re.sub(rb"[^0-9]", b"", digits).decode()):
+        for _, text, begin, end in candidates:
+            start, written = begin, view.cut(begin, end)
+            before, after = view.before(text, start, 48), view.after(text, end, 16)
+            if before.endswith(b"(") and b")" in written:
+                start, written, before = start - 1, b"(" + written, before[:-1]
+            for first, last in self._numbers(written, before, after):
+                if _FICTION.search(re.sub(rb"[^0-9]", b"", written[max(first, 0) : last]).decode()):
                     continue
-                extension = _AFTER.match(view.after(text, start + last, 24))
+                extension = _EXTENSION.match(view.after(text, start + last, 24))
                 yield Span(text, start + first, start + last + (extension.end() if extension else 0), "phone")
 
     def _numbers(self, written: bytes, before: bytes, after: bytes) -> Iterator[tuple[int, int]]:
-        """(first, end) of the numbers in a candidate, counted from its first byte; first < 0 takes in a ``+`` or bracket."""
-        plus = re.search(rb"\+\(?\Z", before)
-        if plus:
+        """(first, end) of the numbers in a candidate, counted from its first byte; first is -1 where a ``+`` stands before."""
+        size = 0
+        if before.endswith(b"+"):
             found = _INTERNATIONAL.match(written)
-            end = self._international(found[0]) if found else 0
-            if end:
-                yield plus.start() - len(before), end
-                written, before = written[end:], b" "
-                yield from ((first + end, last + end) for first, last in self._alone(written, before, after))
-                return
-        opened = len(before) - len(before.rstrip(b"(")) if before.endswith(b"(") else 0
-        head = before[: len(before) - opened]
-        whole = self._after_word(written, head, after)
-        if whole:
-            yield -1 if opened and b")" in written[:whole] else 0, whole
-            rest = written[whole:]
-            yield from ((first + whole, last + whole) for first, last in self._alone(rest, b" ", after))
-            return
-        yield from self._alone(written, before, after)
+            size = self._international(found[0]) if found and not _DECIMAL.match(found[0]) else 0
+            if size:
+                yield -1, size
+        elif size := self._after_word(written, before, after):
+            yield 0, size
+        yield from self._alone(written, size, before, after)
 
     def _international(self, written: bytes) -> int:
         """The length of the longest head of ``written`` (after ``+``) that has a possible length, cut at signs; 0 if none."""
@@ -122,34 +118,36 @@ class Phone(Recogniser):
             strong, weak = (0, None) if word[1] else (None, 0)
         if re.search(rb"[A-Za-z0-9_=&%]\Z", before) and not (strong and strong == len(near)):
             return 0
-        if _DATES.match(written):
+        if re.search(rb"[A-Za-z0-9]-\Z", before) and strong is None:
             return 0
         size = _head(written)
+        if _DATES.match(written) or _DECIMAL.match(written[:size]):
+            return 0
         digits = re.sub(rb"[^0-9]", b"", written[:size])
         if not 7 <= len(digits) <= 15:
             return 0
         set_apart = len(digits) < size or digits.startswith(b"0") or len(digits) >= 10
         return size if strong is not None or set_apart else 0
 
-    def _alone(self, written: bytes, before: bytes, after: bytes) -> Iterator[tuple[int, int]]:
-        """Numbers that their form and a number plan tell."""
-        for found in _SHAPES.finditer(written):
+    def _alone(self, written: bytes, begin: int, before: bytes, after: bytes) -> Iterator[tuple[int, int]]:
+        """Numbers from ``begin`` on that their form and a number plan tell."""
+        for found in _SHAPES.finditer(written, begin):
             first, last = found.span()
-            head = before + written[:first]
-            opened = first == 0 and before.endswith(b"(") and b")" in found[0]
-            if opened:
-                head = head[:-1]
-            tail = written[last:] + after
+            head, tail = before + written[:first], written[last:] + after
             if _TOUCHED.search(head) or _TOUCHED_AFTER.match(tail) or _DATES.match(found[0]):
                 continue
-            if self._valid(_shape(found), ("(" if opened else "") + found[0].decode()):
-                yield first - opened, last
+            if b" " in found[0] and (re.search(rb"[0-9] \Z", head) or re.match(rb" [0-9]", tail)):  # groups in a row of numbers
+                continue
+            if self._valid(_shape(found), found[0].decode()):
+                yield first, last
 
     def _valid(self, shape: str, written: str) -> bool:
         if shape in ("mobile", "landline", "service"):
             return "CN" in self.regions and valid(written, "CN", False)
         if shape == "nanp":
-            return ("US" in self.regions and valid(written, "US", False)) or ("CN" in self.regions and valid(written, "CN", False))
+            return ("US" in self.regions and valid(written, "US", False)) or (
+                "CN" in self.regions and valid(written, "CN", False)
+            )
         if written.startswith("00"):
             return valid("+" + written[2:], None, False)
         return any(valid(written, region, True) for region in self.regions if region != "US")
@@ -158,20 +156,24 @@ class Phone(Recogniser):
         return re.sub("[^0-9]", "", re.split("(?i)x|ext|转|分机", value)[0])[-9:]
 
     def made_up(self, value: str, draw: Draw) -> str:
-        """As many digits in the same groups that end in 555-01dd: kept for fiction in the North American plan, and elsewhere drawn
-        until no plan has the number.  Country code and 0 stay; an extension goes."""
+        """As many digits in the same groups that end in 555-01dd: kept for fiction in the North American plan, and elsewhere
+        drawn until no plan of ``regions`` has the number.  Country code and 0 stay; an extension goes."""
         written = re.split("(?i) ?(?:x|ext|转|分机)", value)[0]
         digits = re.sub("[^0-9]", "", written)
-        country = _country(written) if written.startswith("+") else ""
-        kept = len(country) + (digits[len(country) :].startswith("0"))
+        country = _country(written) if written.startswith("+") else "1" if re.match(r"1[-. (]", written) else ""
+        if not digits.startswith(country):
+            country = ""
+        kept = len(country) + digits[len(country) :].startswith("0")
+        size = max(0, len(digits) - kept - 7)
         for _ in range(100):
-            body = draw.digits(max(0, len(digits) - kept - 7))
-            ending = "55501" + draw.digits(2)
-            made = written_like((digits[:kept] + body + ending)[: len(digits) - 7] + ending, written)
-            north_american = country == "1" or (not country and len(digits) == 10)
-            if north_american or not any(valid(made, region, False) for region in (None, *self.regions) if region or country):
+            national = (draw.one_of("23456789") + draw.digits(size - 1) if size else "") + "55501" + draw.digits(2)
+            if (country == "1" or not country) and size == 3:
                 break
-        return made
+            if not any(valid(national, region, False) for region in self.regions) and not valid(
+                "+" + country + national, None, False
+            ):
+                break
+        return written_like((digits[:kept] + national)[-len(digits) :], written)
 
 
 def _last(word: re.Pattern[bytes], before: bytes) -> int | None:
@@ -179,13 +181,18 @@ def _last(word: re.Pattern[bytes], before: bytes) -> int | None:
     end = None
     for end in (found.end() for found in word.finditer(before)):  # noqa: B007
         pass
-    if end is None or len(before) - end > _BETWEEN or re.search("[.!?] |[0-9]{4}|。|；|\\n[^\\n]*\\n[^\\n]".encode(), before[end:]):
+    if (
+        end is None
+        or len(before) - end > _BETWEEN
+        or re.search("[.!?] |[0-9]{4}|。|；|\\n[^\\n]*\\n[^\\n]".encode(), before[end:])
+    ):
         return None
     return end
 
 
 def _head(written: bytes) -> int:
-    """The length of the first number in a candidate: all of it up to 15 digits, else up to the sign that parts lists of numbers."""
+    """The length of the first number in a candidate: all of it up to 15 digits, else up to the sign that parts lists of
+    numbers."""
     for part in (rb"/|\. | - ", rb" (?=[0-9(]{7})|/", rb"[ /]"):
         if len(re.sub(rb"[^0-9]", b"", written)) > 15 or (part.startswith(rb"/") and re.search(rb"[0-9]{7}/[0-9]{7}", written)):
             cut = re.search(part, written)

@@ -59,11 +59,16 @@ class Secret(Recogniser):
                 yield Span(text, start, start + length, "secret")
 
     def made_up(self, value: str, draw: Draw) -> str:
-        """A key with the same first four characters and as many in all, EXAMPLE after them; an empty private key of the same kind."""
+        """A key with the same first four characters and as many in all, EXAMPLE after them; an empty private key of the same
+        kind."""
         pem = _BEGIN.match(value.encode())
         if pem:
             return _MADE_UP_PEM.format(pem[1].decode())
-        return value[:4] + "EXAMPLE" + draw.letters(max(0, len(value) - 11), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+        return (
+            value[:4]
+            + "EXAMPLE"
+            + draw.letters(max(0, len(value) - 11), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+        )
 
 
 def _key(token: bytes) -> int:
@@ -85,7 +90,7 @@ def _pem(view: View, text: int, start: int) -> int:
     """The bytes of a private key with its closing line; without one, of the lines of base64 that follow."""
     held = view.cut(start, min(int(view.begins[text + 1]), start + MOST_PEM_BYTES))
     begin = _BEGIN.match(held)
-    if not begin or held[begin.end() : begin.end() + 16].strip().startswith(b"EXAMPLE"):
+    if not begin or not re.search(rb"[A-Za-z0-9+/=]{32}", held[begin.end() : begin.end() + 512]):
         return 0
     closing = b"-----END " + begin[1] + b"-----"
     end = held.find(closing, begin.end())

@@ -1,5 +1,5 @@
-"""Whole URLs (RFC 3986): a scheme, ``://``, and what follows up to white space, a quotation mark, a bracket or a character that is
-not ASCII, without the signs that end a sentence.  Not among the default types: most URLs are nobody's secret.
+"""Whole URLs (RFC 3986): a scheme, ``://``, and what follows up to white space, a quotation mark, a bracket or a character
+that is not ASCII, without the signs that end a sentence.  Not among the default types: most URLs are nobody's secret.
 
 Test: tests/corpus/personal_data/test_url.py.
 """
