@@ -72,9 +72,11 @@ class Web(Source):
 
     def _settings(self) -> dict:
         starts = [self.start] if isinstance(self.start, str) else list(self.start)
-        names = ("sitemap_urls", "sitemaps", "scope", "max_depth", "max_pages", "max_page_mb", "delay_seconds", "timeout_seconds",
-                 "user_agent")  # fmt: skip
-        return {"start": starts, **{name: getattr(self, name) for name in names}}
+        return {
+            "start": starts, "sitemap_urls": self.sitemap_urls, "sitemaps": self.sitemaps, "scope": self.scope,
+            "max_depth": self.max_depth, "max_pages": self.max_pages, "max_page_mb": self.max_page_mb,
+            "delay_seconds": self.delay_seconds, "timeout_seconds": self.timeout_seconds, "user_agent": self.user_agent,
+        }  # fmt: skip
 
     def _folder(self) -> Path:
         return Path(self.folder) if self.folder else cache_folder() / "web" / stable_hash(self._settings())
