@@ -18,6 +18,10 @@ from telos.stages import train_tokenizer as train_on
 from telos.tokens.tokenizers import Tokenizer
 
 
+_OTHERS = {info.alias or name for name, info in recipe.Run.model_fields.items()}
+"""Parts of a run's recipe; those that a corpus does not read are passed over, any other name is refused."""
+
+
 class CorpusRecipe(Spec):
     """The part of a recipe that `telos corpus build` reads."""
 
@@ -66,5 +70,5 @@ def _data(paths: list[str], overrides: list[str], file: Path | None, spec: type[
     """Settings of ``spec``: defaults, the parts of a recipe file that it knows, the sources that were named, overrides."""
     given = recipe.over_file(recipe.source_of(paths), file)
     fields = {info.alias or name for name, info in spec.model_fields.items()}
-    known = {name: value for name, value in given.items() if name in fields or name not in recipe.Run.model_fields}
+    known = {name: value for name, value in given.items() if name in fields or not (name.startswith("#") or name in _OTHERS)}
     return apply({name: {} for name in fields if name != "clean"} | known, overrides)

@@ -28,13 +28,19 @@ def decide(work: Work, number: int) -> None:
             done = 0
             for decision in rule.decide(seen):
                 file = temporary / work.decision(number, place, decision.bucket).name
-                pq.write_table(decision.table, file, compression="none", use_dictionary=False)
+                pq.write_table(_by_row(decision.table), file, compression="none", use_dictionary=False)
                 if decision.clusters is not None:
                     np.save(file.with_suffix(".npy"), decision.clusters, allow_pickle=False)
                 done += 1
                 advance()
             assert done == own, f"{rule.kind()} decided on {done} buckets"
             files.write_json(temporary / PAIRS, _pairs(seen, temporary))
+
+
+def _by_row(table: pa.Table) -> pa.Table:
+    """In the order of documents, so that a batch finds its part."""
+    rows = table["row"].to_numpy()
+    return table if (rows[1:] >= rows[:-1]).all() else table.take(pa.array(np.argsort(rows, kind="stable")))
 
 
 def pairs_of(work: Work) -> list[dict[str, Any]]:
