@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, field_validator
 from pydantic_core import core_schema
 
 from telos.foundation import yaml
@@ -58,6 +58,14 @@ class Spec(BaseModel):
 
     # Pydantic then validates a spec inside a spec without calling `__init__`, so that an error keeps its whole path.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*")
+    @classmethod
+    def _within_64_bits(cls, value: Any) -> Any:
+        """Numbers that JSON, and so the hash and every file of a run, can hold."""
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError("must be a whole number of 64 bits")
+        return value
 
     # -- families ---------------------------------------------------------------------------------------------------
 

@@ -123,6 +123,8 @@ def test_a_member_dumps_as_its_own_class(Fruit, Basket):
          "-1 (int)", "change it to such a value"),
         ({"lable": "x"}, "lable: valid names here are best, handles, keeps, label, rest",
          "unknown name 'lable'", "write 'label'"),
+        ({"handles": 2**63}, "handles: must be a whole number of 64 bits", "9223372036854775808", "change it"),
+        ({"handles": -(2**63) - 1}, "handles: must be a whole number of 64 bits", "-9223372036854775809", "change it"),
         ({"zzz": 1}, "zzz: valid names here are best, handles, keeps, label, rest", "unknown name 'zzz'", "remove 'zzz'"),
         ({"keeps": "3 bananas"}, "keeps: must be a duration such as 3m, 90s, 2000 steps, 5M tokens, 2 epochs or 10%",
          "'3 bananas'", "change it"),
