@@ -14,7 +14,7 @@ from telos.evaluate.baselines import RESULT_FILE, Counted, Request, compressed_b
 from telos.evaluate.compressors import PRIMING_BYTES, joined
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.verdict import Baseline, against, against_number
-from telos.foundation.files import read_json, write_file, write_json
+from telos.foundation.files import read_facts, write_file, write_json
 from telos.held_out import HeldOut, tail
 from telos.tokens.vocabulary import Vocabulary
 
@@ -37,7 +37,7 @@ class Ladder:
         """
         if self.process is not None and self.process.wait():
             return [], {"failed": f"The baselines could not be measured; {self.folder / 'log.txt'} says why."}
-        result = read_json(self.folder / RESULT_FILE)
+        result = read_facts(self.folder / RESULT_FILE)
         total = float(ours.bytes.sum())
         rungs = [
             against_number(name, ours, compressed_bits_per_byte(size, total)) for name, size in result["compressed_bytes"].items()
@@ -82,7 +82,7 @@ def start(folder: Path, held: HeldOut, *, corpus: Corpus, train_tokens: Path, vo
         end_of_text=vocabulary.end_of_text,
     )  # fmt: skip
     asked = request.dump() | {"corpus": corpus.hash, "tokenizer": vocabulary.tokenizer_hash, "bytes": int(held.token_bytes.sum())}
-    if (folder / RESULT_FILE).exists() and read_json(folder / "asked.json") == asked:
+    if (folder / RESULT_FILE).exists() and read_facts(folder / "asked.json") == asked:
         return ladder
     texts = tail((d.text for d in corpus.documents("train")), corpus.bytes("train"), PRIMING_BYTES)
     write_file(folder / "train.bin", joined(texts))

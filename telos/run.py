@@ -60,7 +60,7 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
         files.write_file(out / "recipe.yaml", recipe.to_yaml())
         files.write_json(record, facts)
         return None
-    known = files.read_json(record)
+    known = files.read_facts(record)
     changed = _changed(known["settings"], facts["settings"])
     if changed:
         shown = ", ".join(f"{name} {old!r} → {new!r}" for name, old, new in changed[:3])
@@ -69,7 +69,7 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
     if known["text_fingerprint"] != facts["text_fingerprint"]:
         raise TelosError(f"{out} must be a new folder, or one of the same run", "the texts have changed since it began",
                          "choose another --out, or remove that folder")  # fmt: skip
-    if (out / "report.json").exists() and files.read_json(out / "report.json")["full"] >= full:
+    if (out / "report.json").exists() and files.read_facts(out / "report.json")["full"] >= full:
         progress.say(f"{out} is finished; this is its result")
         return Result.read(out)
     return None
@@ -102,7 +102,7 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     try:
         trained = training.train_model(recipe, prepared, held, out, clock)
         if trained.outcome is not None:
-            files.write_json(out / "run.json", files.read_json(out / "run.json") | {"choices": trained.outcome.choices})
+            files.write_json(out / "run.json", files.read_facts(out / "run.json") | {"choices": trained.outcome.choices})
             if trained.outcome.stopped_by:
                 raise Stopped(trained.outcome.stopped_by, trained.outcome.step, trained.outcome.exit_code, out)
         return report.finish(recipe, prepared, held, trained, climbing, out=out, full=full)

@@ -84,6 +84,19 @@ def read_json(path: Path) -> Any:
     return orjson.loads(Path(path).read_bytes())
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """`read_json` of a file that a run wrote about itself; `TelosError` where it is damaged."""
+    try:
+        facts = read_json(path)
+    except orjson.JSONDecodeError as error:
+        facts = str(error)
+    if not isinstance(facts, dict):
+        raise TelosError(
+            f"{path} must be as the run wrote it", f"damaged content: {facts}", "put it back, or choose another --out"
+        )
+    return facts
+
+
 @contextlib.contextmanager
 def commit_folder(path: Path, **facts: Any) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block ends without an error.
@@ -177,13 +190,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a committed folder; `TelosError` where there is none or it cannot be read."""
     try:
         manifest = read_json(folder / MANIFEST)
-        assert isinstance(manifest["files"], dict)
+        if not all(isinstance(file["bytes"], int) and isinstance(file["sha256"], str) for file in manifest["files"].values()):
+            raise TypeError
         return manifest
     except FileNotFoundError:
         raise TelosError(
             f"{folder} must have a {MANIFEST}", "none: it was never finished", "remove the folder and run again"
         ) from None
-    except (orjson.JSONDecodeError, AssertionError, KeyError, TypeError, UnicodeDecodeError):
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         raise TelosError(f"{folder / MANIFEST} must be readable", "damaged content", "remove the folder and run again") from None
 
 
