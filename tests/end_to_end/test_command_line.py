@@ -1,5 +1,6 @@
 """The command line itself: which words are paths and which settings, what is shown when, and how it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -105,6 +106,17 @@ def test_the_prompt_is_shown_only_when_model_and_prompt_have_been_checked(call, 
     assert error.startswith("error: ")
     monkeypatch.setattr(run, "stream", lambda model, prompt, settings: iter(["有", "座山"]))
     assert call("generate", tmp_path, "--prompt", "从前")[:2] == (0, "从前有座山\n")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "????"), ("gbk", "床前?明"), ("utf-8", "床前🙂明")])
+def test_a_terminal_without_some_characters_shows_the_others(model, encoding, shown):
+    words = ["generate", model, "--prompt", "床前🙂明", "--max-tokens", "1", "--temperature", "0"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([*CLI, *words], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode(encoding).startswith(shown)
+    done = subprocess.run([*CLI, *words, "--json"], env=environment, capture_output=True, check=False)
+    assert json.loads(done.stdout.decode(encoding))["generations"][0]["prompt"] == "床前🙂明"
 
 
 # -- how it ends -----------------------------------------------------------------------------------------------------
