@@ -97,10 +97,11 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     held = HeldOut.of(prepared.corpus, prepared.stores, prepared.tokenizer, recipe.evaluate.max_bytes)
     climbing = None
     if full and recipe.evaluate.baselines:
-        climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=out / "tokens/train",
+        climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=prepared.stores["train"],
                                 vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
     try:
-        trained = training.train_model(recipe, prepared, held, out, clock)
+        waiting = climbing.waiting_seconds if climbing is not None else None
+        trained = training.train_model(recipe, prepared, held, out, clock, waiting=waiting)
         if trained.outcome is not None:
             files.write_json(out / "run.json", files.read_facts(out / "run.json") | {"choices": trained.outcome.choices})
             if trained.outcome.stopped_by:
