@@ -55,6 +55,8 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
         from telos import training
 
         training.check(recipe)
+        if record.exists() and _changed(files.read_facts(record)["settings"], facts["settings"]):
+            (out / "checkpoints/choices.json").unlink(missing_ok=True)  # measured for another recipe
         text_bytes = sum(item.size_bytes for item in recipe.corpus.inputs())
         files.require_free(out, text_bytes * DISK_BYTES_PER_TEXT_BYTE, "this run")
         files.write_file(out / "recipe.yaml", recipe.to_yaml())
