@@ -61,9 +61,9 @@ def process_started() -> float:
     """When this process started, on the clock of `time.time`; so that a budget includes interpreter and imports."""
     try:
         ticks = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-        uptime = float(Path("/proc/uptime").read_text().split()[0])
-        return time.time() - uptime + ticks
-    except OSError:
+        # Not /proc/uptime, which in some containers counts from the container's own start.
+        return min(_IMPORTED, time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks)
+    except (OSError, AttributeError):  # no /proc, or no such clock
         return _IMPORTED
 
 

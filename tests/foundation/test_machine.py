@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import orjson
 import pytest
@@ -54,6 +55,14 @@ def test_a_process_knows_when_it_started():
     before = time.time()
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert before - 0.1 < float(found.stdout) < before + 0.4
+
+
+def test_a_container_that_has_its_own_uptime_does_not_move_the_start(monkeypatch):
+    """As LXC's: /proc/uptime counts from its start, /proc/self/stat from the machine's."""
+    began, read = machine.process_started(), Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path: "1.0 1.0\n" if str(path) == "/proc/uptime" else read(path))
+    assert machine.process_started() == pytest.approx(began, abs=0.1)
+    assert began < time.time()
 
 
 def test_facts_can_be_written_down():
