@@ -177,9 +177,10 @@ def _claim(folder: Path) -> int | None:
 
 
 def seal(folder: Path, **facts: Any) -> None:
-    """Fsync every file of a folder and write its manifest, replacing one that is there."""
+    """Fsync every file of a folder and write its manifest, replacing one that is there; anybody may read them."""
     listed = {}
     for file in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
+        file.chmod(0o644)  # some libraries write for the owner alone
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
         listed[str(file.relative_to(folder))] = {"bytes": file.stat().st_size, "sha256": sha256(file)}

@@ -63,6 +63,13 @@ def test_a_folder_appears_whole_with_its_manifest(folder):
     assert folder.stat().st_mode & 0o777 == 0o755
 
 
+def test_anybody_may_read_what_a_library_wrote_for_its_owner_alone(tmp_path):
+    with commit_folder(tmp_path / "a") as temporary:
+        (temporary / "weights").write_bytes(b"1")
+        (temporary / "weights").chmod(0o600)
+    assert {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "a").iterdir()} == {"weights": 0o644, "manifest.json": 0o644}
+
+
 def test_an_error_in_the_block_leaves_nothing_behind(folder):
     def half(path: Path) -> None:
         with commit_folder(path) as made:
