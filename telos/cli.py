@@ -227,6 +227,9 @@ def version() -> None:
 def _split(words: list[str] | None) -> tuple[list[str], list[str]]:
     from telos.foundation.overrides import split_arguments
 
+    if "" in (words or []):  # not "no path", which means this Python installation
+        raise TelosError("a path must have at least one character", "an empty word, as of a variable that is not set",
+                         "give the path, or leave it out")  # fmt: skip
     return split_arguments(words or [])
 
 

@@ -60,6 +60,20 @@ def test_score_takes_exactly_a_model_and_a_text(call, paths):
     ]
 
 
+@pytest.mark.parametrize("words", [["run"], ["train"], ["explain"], ["score", "m"], ["corpus", "build"], ["tokenizer", "train"]])
+def test_an_empty_word_is_no_path(call, words, tmp_path, monkeypatch):
+    """``telos run "$TEXTS"`` where TEXTS is not set must not train on something else."""
+    monkeypatch.chdir(tmp_path)
+    code, out, error = call(*words, "", *(["train.budget=0 steps"] if words == ["run"] else []))
+    assert (code, out) == (2, "")
+    assert error.splitlines() == [
+        "error: a path must have at least one character",
+        "  found: an empty word, as of a variable that is not set",
+        "  to do: give the path, or leave it out",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_override_before_the_paths_is_no_path(call, model, tmp_path):
     (tmp_path / "诗.jsonl").write_text('{"body": "举头望明月，低头思故乡。"}\n', encoding="utf-8")
     code, out, error = call("score", "corpus.text_field=body", model, "clean.normalization=NFKC", tmp_path / "诗.jsonl")
