@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -107,6 +108,22 @@ def test_validation_lines_stand_in_the_record(run, tmp_path):
     lines = [line for line in read(tmp_path / "a" / "metrics.jsonl") if "validation_nats_per_token" in line]
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
     assert modes == [(False, False)] * 5
+
+
+def test_an_objective_may_have_one_value_a_row(run, tmp_path):
+    shapes = []
+
+    class WithLabel(Causal):
+        def examples(self, row, rng, vocabulary):
+            return super().examples(row, rng, vocabulary) | {"number": np.array(row.number)}
+
+        def loss(self, model, batch, rng):
+            shapes.append(tuple(batch["number"].shape))
+            return super().loss(model, batch, rng)
+
+    outcome = run(tmp_path / "a", objective=WithLabel(), budget="2 steps", micro_batch_tokens=48)
+    assert outcome.step == 2
+    assert set(shapes) == {(2,)}
 
 
 def test_owned_parts_are_trained_saved_and_restored(run, tiny, tmp_path):
