@@ -305,7 +305,7 @@ def test_a_loss_that_is_no_number_stops_before_the_update_and_names_step_and_doc
     assert caught.value.found == (
         f"loss nan at step {step + 1}, in 1 of 4 rows, of training document {documents}; the checkpoint of step {step} is good"
     )
-    assert caught.value.fix == "lower optimizer.learning_rate or look at what is named, then run again"
+    assert caught.value.fix == "run with a lower optimizer.learning_rate into another --out, or look at what is named"
     assert all(p.isfinite().all() for p in network.parameters())
 
 
