@@ -213,7 +213,7 @@ def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -
     starts = np.concatenate([[0], np.flatnonzero(held.tokens[:-1] == end) + 1])
     count = recipe.evaluate.samples - 1
     chosen = starts[np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(int)] if count else []
-    room = max(1, min(PROMPT_TOKENS, trained.model.context_length // 4))
+    room = min(PROMPT_TOKENS, trained.model.context_length // 4)
     prompts = []
     for start in chosen:
         tokens = held.tokens[start : start + room]
