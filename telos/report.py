@@ -169,7 +169,7 @@ def _machine(trained: Trained) -> dict[str, Any]:
 
 
 def _curves(metrics: Path) -> dict[str, Any]:
-    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate")}
+    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate_scale")}
     validation: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token")}
     for line in record.read(metrics):
         found, name = (
@@ -179,7 +179,7 @@ def _curves(metrics: Path) -> dict[str, Any]:
             for column, key in (("steps", "step"), ("tokens", "tokens"), ("seconds", "seconds"), ("nats_per_token", name)):
                 found[column].append(line[key])
             if found is train:
-                train["learning_rate"].append(line["learning_rate_scale"])
+                train["learning_rate_scale"].append(line["learning_rate_scale"])
     return {name: curve for name, curve in (("train", train), ("validation", validation)) if curve["steps"]}
 
 

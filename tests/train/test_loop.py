@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -107,6 +108,22 @@ def test_validation_lines_stand_in_the_record(run, tmp_path):
     lines = [line for line in read(tmp_path / "a" / "metrics.jsonl") if "validation_nats_per_token" in line]
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
     assert modes == [(False, False)] * 5
+
+
+def test_an_objective_may_have_one_value_a_row(run, tmp_path):
+    shapes = []
+
+    class WithLabel(Causal):
+        def examples(self, row, rng, vocabulary):
+            return super().examples(row, rng, vocabulary) | {"number": np.array(row.number)}
+
+        def loss(self, model, batch, rng):
+            shapes.append(tuple(batch["number"].shape))
+            return super().loss(model, batch, rng)
+
+    outcome = run(tmp_path / "a", objective=WithLabel(), budget="2 steps", micro_batch_tokens=48)
+    assert outcome.step == 2
+    assert set(shapes) == {(2,)}
 
 
 def test_owned_parts_are_trained_saved_and_restored(run, tiny, tmp_path):
@@ -288,7 +305,7 @@ def test_a_loss_that_is_no_number_stops_before_the_update_and_names_step_and_doc
     assert caught.value.found == (
         f"loss nan at step {step + 1}, in 1 of 4 rows, of training document {documents}; the checkpoint of step {step} is good"
     )
-    assert caught.value.fix == "lower optimizer.learning_rate or look at what is named, then run again"
+    assert caught.value.fix == "run with a lower optimizer.learning_rate into another --out, or look at what is named"
     assert all(p.isfinite().all() for p in network.parameters())
 
 
