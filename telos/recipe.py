@@ -26,6 +26,9 @@ from telos.train.settings import Train
 if TYPE_CHECKING:
     from telos.run import Result
 
+COMMAND_LINE = "the command line"
+"""The origin of what `telos run PATH --budget B` says without naming a setting."""
+
 Origin = dict[str, str]
 """Dotted path of a setting → where its value came from."""
 
@@ -80,7 +83,7 @@ class Run(Spec):
 
 def for_path(path: str | None, budget: str | None, file: str | Path | None = None) -> dict[str, Any]:
     """Data of the recipe that `telos run PATH --recipe FILE --budget B` means."""
-    data = over_file(source_of([path] if path else []), file) | {"#": str(file or "the command line")}
+    data = over_file(source_of([path] if path else []), file) | {"#": str(file or COMMAND_LINE)}
     if budget is not None:
         data["train"] = (data.get("train") or {}) | {"budget": budget}
     return data
@@ -140,8 +143,11 @@ def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
     """The recipe with overrides laid over it, and the origin of every value."""
     name, lines = data.get("#", "the call"), data.get("#lines", {})
     given = {key: value for key, value in data.items() if key not in ("#", "#lines")}
-    _refuse_two_budgets(given, name, overrides)
+    called = given["train"]["budget"] if name == COMMAND_LINE and "train" in given else None
+    _refuse_two_budgets(called, overrides)
     laid = laid_over.apply(given, overrides, _default_kinds(Run))
+    if called is not None and isinstance(laid["train"], dict):  # `train={…}` replaces the group, not what --budget says
+        laid["train"].setdefault("budget", called)
     made = Run.parse(laid)
     changed = [laid_over.parse(override)[0] for override in overrides]
     origin: Origin = {}
@@ -169,11 +175,14 @@ def _default_kinds(spec: type[Spec], path: str = "") -> dict[str, str]:
     return found
 
 
-def _refuse_two_budgets(given: dict[str, Any], name: str, overrides: list[str]) -> None:
-    budgets = [o for o in overrides if o.startswith("train.budget=")]
-    in_call = name == "the command line" and "train" in given
-    if len(budgets) + in_call > 1:
-        found = [f"--budget {given['train']['budget']}"] * in_call + budgets
+def _refuse_two_budgets(called: str | None, overrides: list[str]) -> None:
+    """``called``: what --budget says, None where it is not given."""
+    found = [] if called is None else [f"--budget {called}"]
+    for override in overrides:
+        path, value = laid_over.parse(override)
+        if path == ("train", "budget") or (path == ("train",) and isinstance(value, dict) and "budget" in value):
+            found.append(override)
+    if len(found) > 1:
         raise TelosError("a run has one budget", " and ".join(found), "give one of them")
 
 
