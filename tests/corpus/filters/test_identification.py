@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telos.corpus import identification
@@ -60,6 +60,7 @@ def test_equal_to_py3langid_on_real_text(real_texts):
     assert np.abs(confidence - [sure for _, sure in expected]).max() < 1e-4
 
 
+@settings(deadline=None)  # the first call may compile
 @given(
     st.lists(
         st.text(st.sampled_from("ABCdeé e\u0301ÀÖ中国，\u1161\u1112ДЖд ") | st.characters(codec="utf-8"), max_size=40), max_size=4
