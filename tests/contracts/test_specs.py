@@ -21,6 +21,7 @@ from telos.foundation.units import Duration
 
 REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "files"): {"path": "texts"},
+    ("telos.corpus.filters", "decontaminate"): {"against": "evaluation"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 
