@@ -2,15 +2,15 @@
 
 A passage is shared where ``words`` (13) tokens in a row are equal to those of an evaluation text, or, where that text is in
 Chinese characters, ``han_characters`` (20).  A token is a run of letters and digits in lower case, or one Chinese character;
-punctuation and white space are ignored.  Brown et al. 2020, arXiv 2005.14165, appendix C: 13-grams of words, no less than 8.  20 and 13
-characters are those 13 and 8 words, at 1.6 characters a word (Tatoeba, 21,116 pairs of sentences; docs/log.md).
+punctuation and white space are ignored.  Brown et al. 2020, arXiv 2005.14165, appendix C: 13-grams of words, no less than 8.
+20 and 13 characters are those 13 and 8 words, at 1.6 characters a word (Tatoeba, 21,116 pairs of sentences; docs/log.md).
 
 Evaluation texts that are shorter count as a whole: from ``fewest_words`` (8) or ``fewest_han_characters`` (13) on wherever
 they stand in a document, below that only where they are all of it.
 
 ``action: drop`` drops such a document as `contaminated` where more than ``max_overlap`` of its tokens are shared.
-``action: cut`` takes out each passage with ``margin_characters`` on both sides (200 in the paper) and joins what is left by line feeds; a
-document of which nothing is left is dropped.
+``action: cut`` takes out each passage with ``margin_characters`` on both sides (200 in the paper) and joins what is left by
+line feeds; a document of which nothing is left is dropped.
 Test: tests/corpus/filters/test_decontaminate.py (equal to sets of n-grams in plain Python).
 """
 
