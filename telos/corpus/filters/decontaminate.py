@@ -65,10 +65,10 @@ class Decontaminate(Filter):
             raise TelosError(f"decontaminate.against must hold evaluation texts: {where}",
                              f"{len(named)} texts with no letter or digit" if named else "no text",
                              "name other files, or their field: decontaminate.fields=[NAME]")  # fmt: skip
-        slots, owners = k.table(found, owners)
+        slots, owners, bits = k.table(found, owners)
         names = "\n".join(name.replace("\n", " ") for name, _ in named)
         return {
-            "slots": slots, "owners": owners, "lengths": np.unique(lengths[~wholes]).astype(np.int64),
+            "slots": slots, "owners": owners, "bits": bits, "lengths": np.unique(lengths[~wholes]).astype(np.int64),
             "most_whole": np.array([lengths[wholes].max(initial=0)], np.int64), "names": np.frombuffer(names.encode(), np.uint8),
         }  # fmt: skip
 
@@ -77,7 +77,7 @@ class Decontaminate(Filter):
 
         first, totals, shared, passages = k.overlaps(
             texts.data, texts.offsets, characters.kinds(), characters.lower(), prepared["slots"], prepared["owners"],
-            prepared["lengths"], int(prepared["most_whole"][0]),
+            prepared["bits"], prepared["lengths"], int(prepared["most_whole"][0]),
         )  # fmt: skip
         share = shared / np.maximum(totals, 1)
         verdict = Verdict(np.zeros(len(texts), np.uint8))

@@ -56,26 +56,38 @@ def keys(
 
 
 @compiled
-def table(found: np.ndarray, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(slots of keys or 0, the text of each): open addressing, filled to a half at most; the first text of a key stays."""
+def _bit(key: np.uint64, mask: np.uint64) -> tuple[np.int64, np.uint8]:
+    return np.int64((key >> np.uint64(24)) & mask), np.uint8(1 << ((key >> np.uint64(60)) & np.uint64(7)))
+
+
+@compiled
+def table(found: np.ndarray, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(slots of keys or 0, the text of each, bits): open addressing, filled to a half at most; the first text of a key stays.
+
+    ``bits`` (16 or more a key) say of most other keys that they are not there, and fit the processor's cache."""
     size = 64
     while size < 2 * len(found):
         size *= 2
-    slots, owners = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    slots, owners, bits = np.zeros(size, np.uint64), np.zeros(size, np.int32), np.zeros(size, np.uint8)
     mask = np.uint64(size - 1)
     for k in range(len(found)):
+        place, bit = _bit(found[k], mask)
+        bits[place] |= bit
         slot = np.int64((found[k] >> np.uint64(1)) & mask)
         while slots[slot] != 0 and slots[slot] != found[k]:
             slot = np.int64(np.uint64(slot + 1) & mask)
         if slots[slot] == 0:
             slots[slot], owners[slot] = found[k], texts[k]
-    return slots, owners
+    return slots, owners, bits
 
 
 @compiled
-def _owner(slots: np.ndarray, owners: np.ndarray, key: np.uint64) -> int:
+def _owner(slots: np.ndarray, owners: np.ndarray, bits: np.ndarray, key: np.uint64) -> int:
     """The text of a key, or -1."""
     mask = np.uint64(len(slots) - 1)
+    place, bit = _bit(key, mask)
+    if bits[place] & bit == 0:
+        return -1
     slot = np.int64((key >> np.uint64(1)) & mask)
     while slots[slot] != 0:
         if slots[slot] == key:
@@ -87,7 +99,7 @@ def _owner(slots: np.ndarray, owners: np.ndarray, key: np.uint64) -> int:
 @compiled
 def overlaps(
     data: np.ndarray, offsets: np.ndarray, kinds: np.ndarray, lower: np.ndarray, slots: np.ndarray, owners: np.ndarray,
-    lengths: np.ndarray, most_whole: int,
+    bits: np.ndarray, lengths: np.ndarray, most_whole: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """(first text that is met or -1, tokens, tokens covered, passages as rows (document, first byte, end)) of documents.
 
@@ -112,7 +124,7 @@ def overlaps(
                 if end > length:
                     rolling -= hashes[end - 1 - length] * high
                 if end >= length:
-                    owner = _owner(slots, owners, _key(rolling, length, False))
+                    owner = _owner(slots, owners, bits, _key(rolling, length, False))
                     if owner >= 0:
                         covered[end - length : end] = True
                         if end - length < earliest:
@@ -121,7 +133,7 @@ def overlaps(
             rolling = np.uint64(0)
             for k in range(count):
                 rolling = rolling * BASE + hashes[k]
-            first[i] = _owner(slots, owners, _key(rolling, count, True))
+            first[i] = _owner(slots, owners, bits, _key(rolling, count, True))
             covered[:count] = first[i] >= 0
         k = 0
         while first[i] >= 0 and k < count:
