@@ -21,6 +21,7 @@ from telos.foundation.units import Duration
 
 REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "files"): {"path": "texts"},
+    ("telos.corpus.filters", "word_list"): {"path": "words.txt"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 
