@@ -4,6 +4,7 @@ Nothing heavy is imported before a verb needs it: ``telos --help`` must answer a
 """
 
 import errno
+import io
 import os
 import sys
 from itertools import chain
@@ -36,6 +37,9 @@ def _words(metavar: str, help: str) -> Any:
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder.", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to write to.", show_default=False)]
+Recipe = Annotated[
+    Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe to start from; settings given beside it override it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Make the last line of standard output one JSON object.")]
 
 
@@ -45,6 +49,7 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="Time from process start to report (3m), or steps, tokens, epochs. Default 3m.")
     ] = None,
+    recipe_file: Recipe = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +61,7 @@ def run(
     from telos.foundation.machine import process_started
 
     paths, overrides = _split(words)
-    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget)
+    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget, recipe_file)
     made, _ = recipe.resolve(data, overrides)
     result = run.run(made, out or recipe.default_folder(paths), process_started())
     _answer(result.summary(), as_json, result.describe())
@@ -77,23 +82,40 @@ def train(
     _answer(result.summary(), as_json, result.describe())
 
 
-@corpus_app.command("build", epilog="Example:  telos corpus build texts/ notes.jsonl --out corpora/mine split.kind=position")
+@corpus_app.command("build", epilog="Example:  telos corpus build crawl/ --recipe recipes/corpus/web-en.yaml --out corpora/web")
 def corpus_build(
-    words: Annotated[list[str] | None, _words("SOURCE", "Files or folders")] = None, out: Out = None, as_json: AsJson = False
+    words: Annotated[list[str] | None, _words("SOURCE", "Files, folders or addresses")] = None,
+    recipe_file: Recipe = None,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Clean, deduplicate and split texts.  SOURCE… are files or folders; none: this Python installation."""
-    from telos import recipe, stages
+    """Clean, filter, deduplicate and split texts.
+
+    SOURCE… are files and folders, or addresses (https://…, hf://OWNER/NAME); none: what the recipe names, or this Python
+    installation.  Killed, the same command goes on where it stood.
+    """
+    from telos import corpora, recipe
 
     paths, overrides = _split(words)
-    corpus = stages.build_from_paths(paths, overrides, out or recipe.default_folder(paths, "corpora"))
+    corpus = corpora.build(paths, overrides, out or recipe.default_folder(paths, "corpora"), recipe_file)
     _answer(corpus[0], as_json, corpus[1])
 
 
 @corpus_app.command("inspect", epilog="Example:  telos corpus inspect corpora/mine")
-def corpus_inspect(folder: Folder, as_json: AsJson = False) -> None:
-    """Show what is in a corpus: funnel, sizes, lengths, samples."""
-    from telos.corpus import inspect
+def corpus_inspect(
+    folder: Folder,
+    why: Annotated[
+        str | None, typer.Option(metavar="DOCUMENT", help="Say what became of a document: its path, path:line, or id.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a corpus: funnel, sizes, lengths, samples; or why a document was dropped."""
+    from telos.corpus import inspect, whereabouts
 
+    if why is not None:
+        found = whereabouts.find(folder, why)
+        _answer(found, as_json, whereabouts.render(found))
+        return
     summary = inspect.summarize(folder)
     _answer(summary, as_json, inspect.render(summary))
 
@@ -103,10 +125,10 @@ def tokenizer_train(
     words: Annotated[list[str] | None, _words("SOURCE", "Files or folders")] = None, out: Out = None, as_json: AsJson = False
 ) -> None:
     """Train a tokenizer on files, a folder or a corpus that `telos corpus build` made."""
-    from telos import recipe, stages
+    from telos import corpora, recipe
 
     paths, overrides = _split(words)
-    trained = stages.train_tokenizer_on_paths(paths, overrides, out or recipe.default_folder(paths, "tokenizers"))
+    trained = corpora.train_tokenizer(paths, overrides, out or recipe.default_folder(paths, "tokenizers"))
     _answer(trained[0], as_json, trained[1])
 
 
@@ -226,6 +248,9 @@ def version() -> None:
 def _split(words: list[str] | None) -> tuple[list[str], list[str]]:
     from telos.foundation.overrides import split_arguments
 
+    if "" in (words or []):  # not "no path", which means this Python installation
+        raise TelosError("a path must have at least one character", "an empty word, as of a variable that is not set",
+                         "give the path, or leave it out")  # fmt: skip
     return split_arguments(words or [])
 
 
@@ -244,9 +269,14 @@ def _exactly_one(paths: list[str], must: str, example: str) -> str:
 def _answer(data: Any, as_json: bool, text: str) -> None:
     """Results go to standard output: for people, or as one last line of JSON."""
     if as_json:
+        import json
+
         import orjson
 
-        sys.stdout.write(orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+        line = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        if sys.stdout.encoding.lower() != "utf-8":
+            line = json.dumps(json.loads(line))  # with \u escapes, which every encoding holds
+        sys.stdout.write(line + "\n")
     else:
         sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
@@ -259,6 +289,8 @@ def main() -> None:
     """
     # Threads that wait for work spin only for some microseconds: as fast alone, and twice as fast beside other work.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal in GBK has no 🙂
     try:
         for word in sys.argv[1:]:
             _require_utf8(word)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from telos.corpus.clean import Clean
+from telos.corpus.engines import Engine
 from telos.corpus.sources import Source
 from telos.corpus.split import Split
 from telos.evaluate.settings import Evaluate
@@ -25,12 +26,18 @@ from telos.train.settings import Train
 if TYPE_CHECKING:
     from telos.run import Result
 
+COMMAND_LINE = "the command line"
+"""The origin of what `telos run PATH --budget B` says without naming a setting."""
+
 Origin = dict[str, str]
 """Dotted path of a setting → where its value came from."""
 
 FAMILIES = {
     "sources": "telos.corpus.sources:Source",
+    "filters": "telos.corpus.filters:Filter",
+    "dedup": "telos.corpus.dedup:Deduplication",
     "splits": "telos.corpus.split:Split",
+    "engines": "telos.corpus.engines:Engine",
     "tokenizers": "telos.tokens.tokenizers:Tokenizer",
     "models": "telos.models:Model",
     "objectives": "telos.objectives:Objective",
@@ -52,6 +59,7 @@ class Run(Spec):
     corpus: Source = Field(default_factory=lambda: Source.parse("installation"))
     clean: Clean = Clean()
     split: Split = Field(default_factory=lambda: Split.parse({}))
+    engine: Engine = Field(default_factory=lambda: Engine.parse({}))
     tokenizer: Tokenizer = Field(default_factory=lambda: Tokenizer.parse({}))
     model: Model = Field(default_factory=lambda: Model.parse({}))
     objective: Objective = Field(default_factory=lambda: Objective.parse({}))
@@ -73,12 +81,31 @@ class Run(Spec):
         return run.train(self, Path(out))
 
 
-def for_path(path: str | None, budget: str | None) -> dict[str, Any]:
-    """Data of the recipe that `telos run PATH --budget B` means."""
-    corpus = {"kind": "files", "path": path} if path else {"kind": "installation"}
-    data: dict[str, Any] = {"corpus": corpus, "#": "the command line"}
+def for_path(path: str | None, budget: str | None, file: str | Path | None = None) -> dict[str, Any]:
+    """Data of the recipe that `telos run PATH --recipe FILE --budget B` means."""
+    data = over_file(source_of([path] if path else []), file) | {"#": str(file or COMMAND_LINE)}
     if budget is not None:
-        data["train"] = {"budget": budget}
+        data["train"] = (data.get("train") or {}) | {"budget": budget}
+    return data
+
+
+def source_of(paths: list[str]) -> dict[str, Any] | None:
+    """Settings of the source that paths and addresses on a command line mean; None where there are none."""
+    if not paths:
+        return None
+    return {"kind": "files", "path": paths[0] if len(paths) == 1 else paths}
+
+
+def over_file(source: dict[str, Any] | None, file: str | Path | None) -> dict[str, Any]:
+    """Data of a recipe file, or of none, with a source in the place of its own: settings of a source of the same kind stand."""
+    data = from_file(file) if file is not None else {}
+    own = data.get("corpus") or {}
+    own = {"kind": own} if isinstance(own, str) else own
+    if source is not None:
+        same = own.get("kind", "files") == source["kind"]
+        data["corpus"] = (own if same else {}) | source
+    elif not own:
+        data["corpus"] = {"kind": "installation"}
     return data
 
 
@@ -116,8 +143,11 @@ def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
     """The recipe with overrides laid over it, and the origin of every value."""
     name, lines = data.get("#", "the call"), data.get("#lines", {})
     given = {key: value for key, value in data.items() if key not in ("#", "#lines")}
-    _refuse_two_budgets(given, name, overrides)
+    called = given["train"]["budget"] if name == COMMAND_LINE and "train" in given else None
+    _refuse_two_budgets(called, overrides)
     laid = laid_over.apply(given, overrides, _default_kinds(Run))
+    if called is not None and isinstance(laid["train"], dict):  # `train={…}` replaces the group, not what --budget says
+        laid["train"].setdefault("budget", called)
     made = Run.parse(laid)
     changed = [laid_over.parse(override)[0] for override in overrides]
     origin: Origin = {}
@@ -145,11 +175,14 @@ def _default_kinds(spec: type[Spec], path: str = "") -> dict[str, str]:
     return found
 
 
-def _refuse_two_budgets(given: dict[str, Any], name: str, overrides: list[str]) -> None:
-    budgets = [o for o in overrides if o.startswith("train.budget=")]
-    in_call = name == "the command line" and "train" in given
-    if len(budgets) + in_call > 1:
-        found = [f"--budget {given['train']['budget']}"] * in_call + budgets
+def _refuse_two_budgets(called: str | None, overrides: list[str]) -> None:
+    """``called``: what --budget says, None where it is not given."""
+    found = [] if called is None else [f"--budget {called}"]
+    for override in overrides:
+        path, value = laid_over.parse(override)
+        if path == ("train", "budget") or (path == ("train",) and isinstance(value, dict) and "budget" in value):
+            found.append(override)
+    if len(found) > 1:
         raise TelosError("a run has one budget", " and ".join(found), "give one of them")
 
 

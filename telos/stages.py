@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from telos import __version__
-from telos.corpus.clean import Clean
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
-from telos.corpus.sources import Source
-from telos.corpus.splits import SPLITS, Split, SplitName
+from telos.corpus.splits import SPLITS, SplitName
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
-from telos.foundation.overrides import apply
 from telos.foundation.spec import Spec, stable_hash
-from telos.foundation.units import format_bytes, format_count
 from telos.recipe import Run
 from telos.tokens.store import TokenStore
 from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer, load_tokenizer
@@ -53,7 +49,7 @@ def prepare(run: Run, folder: Path) -> Prepared:
 
     began = time.perf_counter()
     tokenizer_key = _key(run.tokenizer, corpus_key)
-    _stage(folder, "tokenizer", tokenizer_key, lambda to: _train_tokenizer(run.tokenizer, corpus, to))
+    _stage(folder, "tokenizer", tokenizer_key, lambda to: train_tokenizer(run.tokenizer, corpus, to))
     tokenizer = load_tokenizer(folder / "tokenizer")
     seconds["tokenizer"] = time.perf_counter() - began
 
@@ -76,7 +72,7 @@ def room_for_text(run: Run) -> int | None:
 
 def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> None:
     record = folder / "stages.json"
-    known = files.read_json(record) if record.exists() else {}
+    known = files.read_facts(record) if record.exists() else {}
     to = folder / name
     if known.get(name, {}).get("key") == key and _manifest_hash(to) == known[name]["manifest"]:
         try:
@@ -100,10 +96,10 @@ def _key(*parts: Any) -> str:
 
 
 def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
-    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes)
+    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine)
 
 
-def _train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokenizer:
+def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokenizer:
     def texts() -> Iterator[str]:
         return (document.text for document in corpus.documents("train"))
 
@@ -115,53 +111,3 @@ def _train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokeni
 
 def _write_store(corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, to: Path) -> TokenStore:
     return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), what=f"tokens ({split})")
-
-
-# -- the verbs `corpus build` and `tokenizer train` ------------------------------------------------------------------
-
-
-class CorpusRecipe(Spec):
-    """The part of a recipe that `telos corpus build` reads."""
-
-    corpus: Source
-    clean: Clean = Clean()
-    split: Split
-
-
-class TokenizerRecipe(CorpusRecipe):
-    """The part of a recipe that `telos tokenizer train` reads."""
-
-    tokenizer: Tokenizer
-
-
-def build_from_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
-    """`telos corpus build`: (facts, lines for people)."""
-    recipe = CorpusRecipe.parse(apply(_sources(paths) | {"split": {}}, overrides))
-    corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out)
-    facts = {"corpus": str(out), "hash": corpus.hash, "funnel": corpus.funnel, "split_note": corpus.split_note,
-             "documents": {s: corpus.count(s) for s in SPLITS}, "bytes": {s: corpus.bytes(s) for s in SPLITS}}  # fmt: skip
-    shown = [f"{s}: {corpus.count(s)} documents, {format_bytes(corpus.bytes(s))}" for s in SPLITS]
-    return facts, "\n".join([f"corpus in {out}", *shown, *([corpus.split_note] if corpus.split_note else [])])
-
-
-def train_tokenizer_on_paths(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
-    """`telos tokenizer train`: (facts, lines for people).  A folder that `telos corpus build` made is taken as it is."""
-    recipe = TokenizerRecipe.parse(apply(_sources(paths) | {"split": {}, "tokenizer": {}}, overrides))
-    if out.exists() and not (out / "telos_tokenizer.json").exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TelosError(f"{out} must be a new folder, an empty one, or an earlier tokenizer", "something else is there",
-                         "choose another --out")  # fmt: skip
-    made = Path(paths[0]) if len(paths) == 1 else None
-    if made is not None and (made / "corpus.json").exists():
-        corpus = Corpus.open(made)
-    else:
-        corpus = build_corpus([recipe.corpus], recipe.clean, recipe.split, out.parent / f"{out.name}-corpus")
-    trained = _train_tokenizer(recipe.tokenizer, corpus, out)
-    size = trained.vocabulary.size
-    facts = {"tokenizer": str(out), "vocabulary_size": size, "hash": trained.vocabulary.tokenizer_hash}
-    return facts, f"tokenizer in {out}: {format_count(size)} tokens"
-
-
-def _sources(paths: list[str]) -> dict[str, Any]:
-    if not paths:
-        return {"corpus": {"kind": "installation"}}
-    return {"corpus": {"kind": "files", "path": paths[0] if len(paths) == 1 else paths}}

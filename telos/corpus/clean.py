@@ -5,9 +5,13 @@ import re
 import unicodedata
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from telos.corpus import mojibake
+from telos.corpus.dedup import Deduplication
+from telos.corpus.filters import Filter
+from telos.corpus.texts import Texts
 from telos.foundation.spec import Spec
 
 _CONTROL = "[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufff9-\ufffb]"
@@ -47,12 +51,19 @@ class CleanText(Spec):
 
 
 class Clean(CleanText):
-    """What changes a text (`CleanText`), and what becomes of it in a corpus.  ``min_characters``: documents with fewer
-    (white space at their ends not counted) are dropped.  ``deduplicate``: of documents whose texts are equal after
-    `fingerprint`'s normalisation the first by source is kept."""
+    """What changes a text (`CleanText`), and what becomes of it in a corpus; the stages run in this order.
+
+    ``min_characters``: documents with fewer (white space at their ends not counted) are dropped.  ``filters``: rules that look
+    at one document at a time, in their order.  ``dedup``: rules that compare documents, in their order.  ``afterwards``: filters
+    over what is left.  ``earlier``: folders of corpora that were built before: what they hold is not taken again, and near
+    copies join their splits.  ``broken``: whether an input that cannot be read stops the job, or is left out and named."""
 
     min_characters: int = Field(1, ge=1)
-    deduplicate: bool = True
+    filters: list[Filter] = Field(default_factory=list)
+    dedup: list[Deduplication] = Field(default_factory=lambda: [Deduplication.parse("exact")])
+    afterwards: list[Filter] = Field(default_factory=list)
+    earlier: list[str] = Field(default_factory=list)
+    broken: Literal["stop", "quarantine"] = "stop"
 
     def refusal(self, text: str) -> str | None:
         """Why a cleaned text is dropped: "empty", "too_short", or None where it stays."""
@@ -68,6 +79,16 @@ def fingerprint(text: str) -> str:
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).hexdigest()
+
+
+def fingerprints(texts: Texts) -> np.ndarray:
+    """(documents, 2) uint64: the two halves of each text's `fingerprint`, computed once a batch."""
+    return texts.shared("fingerprints", _fingerprints)
+
+
+def _fingerprints(texts: Texts) -> np.ndarray:
+    digits = "".join(fingerprint(text) for text in texts.text.to_pylist())
+    return np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64).reshape(-1, 2)
 
 
 def document_id(source: str, text: str) -> str:

@@ -1,14 +1,39 @@
-"""Files that may be compressed, as streams of plain bytes; a damaged one is an error that names it."""
+"""Files that may be compressed, as streams of plain bytes; a damaged one is an error that names it.
 
+A small file can unpack to any size.  Two limits hold whatever is read: a document (a whole file of one text, or a line of
+many) has at most ``document_bytes``, and what comes out of a compressed file is at most `_MOST_RATIO` times what lies on disk,
+once it is more than a harmless amount.  Text compresses 3 to 20 times, gzip reaches 1,032 on zeros (zlib's documentation,
+"Maximum Compression Factor"), Zstandard, bzip2 and xz far more.  Tests: tests/corpus/test_compression.py, test_bombs.py.
+"""
+
+import bz2
 import gzip
 import io
+import lzma
+import os
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from telos.foundation.errors import TelosError
+from telos.foundation.units import format_bytes
 
-SUFFIXES = {".gz": "gzip", ".zst": "Zstandard"}
+SUFFIXES = {".gz": "gzip", ".zst": "Zstandard", ".bz2": "bzip2", ".xz": "xz"}
+DOCUMENT_BYTES = 1 << 30
+_MOST_RATIO = 250
+_HARMLESS_BYTES = 1 << 26
+_BLOCK_BYTES = 1 << 22
+_DAMAGE = (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError)
+
+
+class Damaged(TelosError):
+    """What was read until now is whole, the rest is not to be had."""
+
+
+class TooLarge(TelosError):
+    """More bytes than a document, or what is unpacked, may have."""
 
 
 def inner_name(name: str) -> str:
@@ -17,45 +42,120 @@ def inner_name(name: str) -> str:
 
 
 class Stream(io.RawIOBase):
-    """Plain bytes of a file, decompressed as they are read."""
+    """Plain bytes of a file, decompressed as they are read.
 
-    def __init__(self, location: str):
-        self.location = location
-        self.compression = SUFFIXES.get(Path(location).suffix.lower())
-        self._file = self._open()
+    ``location``: what errors call it.  ``path``: the file itself, where its bytes lie on the disk as they are read.
+    ``stored_bytes``: its size there."""
 
-    def _open(self) -> BinaryIO:
-        try:
-            if self.compression == "gzip":
-                return cast(BinaryIO, gzip.open(self.location))
-            file = open(self.location, "rb")  # noqa: SIM115 (closed by close)
-        except OSError as error:
-            raise unreadable(self.location, error) from None
+    compression: str | None
+    path: str | None
+
+    def __init__(self, location: str, *, document_bytes: int = DOCUMENT_BYTES):
+        self._begin(location, document_bytes, lambda: open(location, "rb"))  # noqa: SIM115 (closed by close)
         if self.compression is None:
-            return file
-        import pyarrow
+            self.path = location
 
-        return cast(BinaryIO, pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd"))
+    @classmethod
+    def of_member(cls, archive: zipfile.ZipFile, member: zipfile.ZipInfo, location: str, document_bytes: int) -> "Stream":
+        """A member of a ZIP archive, which may be compressed itself, too."""
+        stream = cls.__new__(cls)
+        stream._begin(location, document_bytes, lambda: cast(BinaryIO, archive.open(member)), member.compress_size)
+        stream.compression = stream.compression or "ZIP"
+        return stream
+
+    def _begin(self, location: str, document_bytes: int, opened: Callable[[], BinaryIO], stored_bytes: int | None = None) -> None:
+        self.location, self.document_bytes = location, document_bytes
+        self.path = None
+        self.compression = SUFFIXES.get(Path(location).suffix.lower())
+        self._produced = 0
+        try:
+            file = opened()
+            self.stored_bytes = os.fstat(file.fileno()).st_size if stored_bytes is None else stored_bytes
+        except _DAMAGE as error:
+            raise self._damaged(error) from None
+        except RuntimeError as error:  # zipfile, where a member is encrypted
+            raise self._damaged(error) from None
+        except OSError as error:
+            raise unreadable(location, error) from None
+        self._file = _unpacked(file, self.compression)
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        """Up to ``size`` bytes, all that are left without one."""
+        """Up to ``size`` bytes, all that are left without one; `TooLarge` where they pass a limit."""
+        if size is not None and size >= 0:
+            return self._block(size)
+        if self.path is not None and self.stored_bytes - self._produced > self.document_bytes:
+            raise self.too_large()
+        pieces, size = [], 0
+        while block := self._block(_BLOCK_BYTES):
+            pieces.append(block)
+            size += len(block)
+            if size > self.document_bytes:
+                raise self.too_large()
+        return b"".join(pieces)
+
+    def _block(self, size: int) -> bytes:
         try:
-            return self._file.read() if size is None or size < 0 else self._file.read(size)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            block = self._file.read(size)
+        except _DAMAGE as error:
             raise self._damaged(error) from None
         except OSError as error:
             raise (unreadable(self.location, error) if self.compression is None else self._damaged(error)) from None
+        self._produced += len(block)
+        most = max(_HARMLESS_BYTES, _MOST_RATIO * self.stored_bytes)
+        if self.compression is not None and self._produced > most:
+            raise TooLarge(f"{self.location} must not unpack to more than {_MOST_RATIO} times its size",
+                           f"more than {format_bytes(most)} from {format_bytes(self.stored_bytes)}",
+                           "unpack it yourself if you trust it, or leave it out with corpus.exclude")  # fmt: skip
+        return block
+
+    def too_large(self) -> TooLarge:
+        """The error for a document, or a line, that passes ``document_bytes``."""
+        return TooLarge(f"a document must have at most {format_bytes(self.document_bytes)}", f"more in {self.location}",
+                        "raise corpus.max_document_mb, or leave the file out with corpus.exclude")  # fmt: skip
 
     def close(self) -> None:
-        self._file.close()
+        if not self.closed and hasattr(self, "_file"):
+            self._file.close()
         super().close()
 
     def _damaged(self, error: Exception) -> TelosError:
-        return TelosError(f"{self.location} must be a whole {self.compression} file", one_line(error),
-                          "copy or download it again, or leave it out with corpus.exclude")  # fmt: skip
+        return Damaged(f"{self.location} must be a whole {self.compression or 'ZIP'} file", one_line(error),
+                       "copy or download it again, or leave it out with corpus.exclude")  # fmt: skip
+
+
+class _Closing(io.RawIOBase):
+    """A decompressor that closes the file under it as well."""
+
+    def __init__(self, outer: Any, inner: BinaryIO):
+        self._outer, self._inner = outer, inner
+
+    def read(self, size: int | None = -1) -> bytes:
+        return cast(bytes, self._outer.read(size))
+
+    def close(self) -> None:
+        self._outer.close()
+        self._inner.close()
+        super().close()
+
+
+def _unpacked(file: BinaryIO, compression: str | None) -> BinaryIO:
+    if compression is None:
+        return file
+    outer: Any
+    if compression == "gzip":
+        outer = gzip.GzipFile(fileobj=file, mode="rb")
+    elif compression == "bzip2":
+        outer = bz2.BZ2File(file)
+    elif compression == "xz":
+        outer = lzma.LZMAFile(file)  # noqa: SIM115 (closed by _Closing)
+    else:
+        import pyarrow
+
+        outer = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
+    return cast(BinaryIO, _Closing(outer, file))
 
 
 def unreadable(location: str, error: OSError) -> TelosError:

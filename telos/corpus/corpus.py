@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from telos.corpus import shards
 from telos.corpus.splits import SPLITS
 from telos.foundation.document import Document
@@ -11,7 +13,7 @@ from telos.foundation.errors import TelosError
 from telos.foundation.files import MANIFEST, read_json, read_manifest, verify_folder
 
 FACTS = "corpus.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class Corpus:
@@ -50,8 +52,9 @@ class Corpus:
 
     def documents(self, split: str) -> Iterator[Document]:
         """The documents of a split, always in the same order: by source."""
-        for row in shards.rows(self._folder(split), ["id", "text", "source"]):
-            yield Document(id=row["id"], text=row["text"], source=row["source"])
+        for row in shards.rows(self._folder(split), ["id", "text", "source", "language", "metadata"]):
+            metadata = orjson.loads(row["metadata"]) if row["metadata"] else {}
+            yield Document(id=row["id"], text=row["text"], source=row["source"], language=row["language"], metadata=metadata)
 
     def bytes(self, split: str) -> int:
         """UTF-8 bytes of a split's text."""

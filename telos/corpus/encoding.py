@@ -50,7 +50,7 @@ def _not_utf8(data: bytes) -> tuple[str, str]:
     sound = len(text) - len(text.encode("ascii", errors="ignore")) - text.count("\ufffd")
     if damaged < sound and damaged <= max(1, _DAMAGED_SHARE * sound):
         return text, f"utf-8 with {damaged} damaged place{'' if damaged == 1 else 's'}"
-    for name in [*_chinese_candidates(data), "cp1252"]:
+    for name in [*chinese_candidates(data), "cp1252"]:
         try:
             return data.decode(name), name
         except UnicodeDecodeError:
@@ -58,7 +58,7 @@ def _not_utf8(data: bytes) -> tuple[str, str]:
     return data.decode("latin-1"), "latin-1"
 
 
-def _chinese_candidates(data: bytes) -> list[str]:
+def chinese_candidates(data: bytes) -> list[str]:
     """The Chinese encodings that this may be in, the likeliest first."""
     if _paired_share(data) < _PAIRED_SHARE:
         return []

@@ -40,6 +40,20 @@ class Stage:
         self.dropped[reason] += documents
         self.dropped_bytes[reason] += size_bytes
 
+    def repeat(self, size_bytes: int, documents: int) -> None:
+        """Documents that come out once more."""
+        self.documents_in += documents
+        self.documents_out += documents
+        self.rewritten_bytes += size_bytes
+        self.bytes_out += size_bytes
+
+    def join(self, other: "Stage") -> None:
+        """Add another bucket's counts."""
+        for name in ("documents_in", "bytes_in", "documents_out", "bytes_out", "rewritten_bytes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.dropped.update(other.dropped)
+        self.dropped_bytes.update(other.dropped_bytes)
+
     def check(self) -> None:
         """Nothing was lost silently."""
         assert self.documents_in == self.documents_out + self.dropped.total(), self
@@ -53,3 +67,8 @@ class Stage:
             "bytes_in": self.bytes_in, "bytes_out": self.bytes_out, "rewritten_bytes": self.rewritten_bytes,
             "dropped": dict(sorted(self.dropped.items())), "dropped_bytes": dict(sorted(self.dropped_bytes.items())),
         }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Stage":
+        settings = {name: value for name, value in data.items() if name not in ("stage", "dropped", "dropped_bytes")}
+        return cls(data["stage"], **settings, dropped=Counter(data["dropped"]), dropped_bytes=Counter(data["dropped_bytes"]))

@@ -32,17 +32,20 @@ def utf8_lines(stream: Stream) -> Iterator[tuple[int, bytes, str | None]]:
 
 
 def _blocks(head: bytes, stream: Stream) -> Iterator[bytes]:
-    """The stream in pieces that end at a line's end."""
-    rest, more = head, head
+    """The stream in pieces that end at a line's end; `TooLarge` for a line that is longer than a document may be."""
+    pieces, size, more = [head], len(head), head
     while more:
-        cut = rest.rfind(b"\n") + 1
+        cut = more.rfind(b"\n") + 1
         if cut:
-            yield rest[:cut]
-            rest = rest[cut:]
+            yield b"".join([*pieces[:-1], more[:cut]])
+            pieces, size = [more[cut:]], len(more) - cut
+        elif size > stream.document_bytes:
+            raise stream.too_large()
         more = stream.read(BLOCK_BYTES)
-        rest += more
-    if rest:
-        yield rest
+        pieces.append(more)
+        size += len(more)
+    if size:
+        yield b"".join(pieces)
 
 
 def _wide_lines(head: bytes, stream: Stream, found: tuple[bytes, str]) -> Iterator[tuple[int, bytes, str]]:

@@ -1,77 +1,125 @@
-"""From one input to cleaned rows: what runs inside the Daft plan, once an input.
+"""From inputs to batches of cleaned texts, a few megabytes at a time, so that little more than that is held.
 
-Documents are read, tested and cleaned a few megabytes at a time, so that little more than the cleaned text is held.
+Every document that an input holds arrives in exactly one place: in a batch, or in the account with the reason why not.
+Tests: tests/corpus/test_reading.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from telos.corpus.clean import Clean, document_id, fingerprint
-from telos.corpus.sources import Input, RawDocument, Source
+from telos.corpus.account import Account
+from telos.corpus.clean import Clean, document_id
+from telos.corpus.filters import Verdict
+from telos.corpus.inputs import Job
+from telos.corpus.sources import RawDocument, Source
+from telos.corpus.spans import follow
+from telos.corpus.texts import COLUMNS, Texts
 from telos.foundation.errors import TelosError
 
-ROW = pa.struct([
-    ("source", pa.large_string()), ("raw_bytes", pa.int64()),
-    ("repaired", pa.large_string()), ("skipped", pa.large_string()), ("problem", pa.large_string()),
-    ("text", pa.large_string()), ("id", pa.large_string()), ("key", pa.large_string()),
-    ("bytes", pa.int64()), ("characters", pa.int64()), ("refusal", pa.large_string()),
-])  # fmt: skip
-"""A document as it leaves reading.  Just one of these holds: ``text`` is there, or ``refusal`` says why `Clean` drops it,
-or ``skipped`` why it is no text, or ``problem`` (must, found, fix as JSON) what is broken."""
-
-_CHUNK_BYTES = 1 << 22
-_CHUNK_DOCUMENTS = 4096
+BATCH_BYTES = 1 << 22
+BATCH_DOCUMENTS = 4096
 _Found = tuple[str, int, RawDocument]
-"""(source with line, UTF-8 bytes of the raw text, the document)"""
+"""(source with its place, UTF-8 bytes of the raw text, the document)"""
+REFUSALS = ("empty", "too_short")
 
 
-def rows_of(source: Source, item: Input, path: str, clean: Clean) -> list[pa.Array]:
-    """The rows of one input as struct arrays of `ROW`; the last row has the ``problem`` if the input is broken."""
-    chunks: list[pa.Array] = []
-    problem = None
-    waiting: list[_Found] = []
-    size = 0
-    try:
-        for found in _named(source, item, path):
-            waiting.append(found)
-            size += found[1]
-            if size >= _CHUNK_BYTES or len(waiting) >= _CHUNK_DOCUMENTS:
-                chunks.append(_cleaned(waiting, clean))
-                waiting, size = [], 0
-    except TelosError as error:
-        problem = {"source": path, "raw_bytes": 0, "problem": orjson.dumps([error.must, error.found, error.fix]).decode()}
-    chunks.append(_cleaned(waiting, clean))
-    if problem is None and not any(map(len, chunks)):
-        problem = {"source": path, "raw_bytes": item.size_bytes, "skipped": "empty"}
-    return [*chunks, pa.array([problem] if problem else [], ROW)]
+class Reader:
+    """Reads the inputs of a bucket.  ``marker``: a file that always names the input at hand, so that the one on which a
+    process died is known.  ``quarantined``: path → reason of inputs that are not touched again."""
+
+    def __init__(self, sources: Sequence[Source], clean: Clean, account: Account, marker: Path, quarantined: dict[str, str]):
+        self.sources, self.clean, self.account = sources, clean, account
+        self.marker, self.quarantined = marker, quarantined
+        account.stage("read")
+        account.stage("clean")
+
+    def batches(self, jobs: Sequence[Job]) -> Iterator[tuple[Texts, pa.Table | None]]:
+        """(cleaned texts, `DROPPED` rows of those that are not in them) of consecutive documents.
+
+        `TelosError` for the first input that is broken, where ``clean.broken`` says that this stops the job."""
+        waiting: list[_Found] = []
+        size = 0
+        for job in jobs:
+            for found in self._documents(job):
+                waiting.append(found)
+                size += found[1]
+                if size >= BATCH_BYTES or len(waiting) >= BATCH_DOCUMENTS:
+                    yield self._cleaned(waiting)
+                    waiting, size = [], 0
+        if waiting:
+            yield self._cleaned(waiting)
+
+    def _documents(self, job: Job) -> Iterator[_Found]:
+        if job.path in self.quarantined:
+            self._quarantine(job, self.quarantined[job.path], 0)
+            return
+        self.marker.write_text(job.path, encoding="utf-8")
+        read = documents = 0
+        try:
+            for raw in self.sources[job.source].read(job.item):
+                documents += 1
+                name = job.path if raw.place is None else f"{job.path}:{raw.place}"
+                if raw.skipped:
+                    self._skip(name, raw.skipped, raw.size_bytes)
+                    continue
+                if raw.repaired:
+                    entry = {"source": job.path, "encoding": raw.repaired}
+                    if entry not in self.account.repaired[-8:]:
+                        self.account.repaired.append(entry)
+                size = len(raw.text.encode())
+                read += size
+                yield name, size, raw
+        except TelosError as error:
+            if self.clean.broken == "stop":
+                raise
+            self._quarantine(job, f"{error.must}: {error.found}", read)
+        except Exception as error:  # a library's own complaint about bytes that it did not expect
+            if self.clean.broken == "stop":
+                raise TelosError(f"{job.path} must be readable", f"{type(error).__name__}: {error}".replace("\n", " ")[:300],
+                                 "mend it, leave it out (corpus.exclude), or go on without what is broken: "
+                                 "clean.broken=quarantine") from error  # fmt: skip
+            self._quarantine(job, f"{type(error).__name__}: {error}".replace("\n", " ")[:300], read)
+        else:
+            if not documents:
+                self._skip(job.path, "empty", job.item.size_bytes)
+
+    def _skip(self, name: str, reason: str, size: int) -> None:
+        self.account.stage("read").drop(reason, size)
+        self.account.skipped.append({"source": name, "reason": reason, "bytes": size})
+
+    def _quarantine(self, job: Job, why: str, read: int) -> None:
+        """What was read of it before it broke stays."""
+        left = max(0, job.item.size_bytes - read)
+        self.account.stage("read").drop("quarantined", left)
+        self.account.quarantined.append({"source": job.path, "reason": why, "bytes": left})
+
+    def _cleaned(self, found: list[_Found]) -> tuple[Texts, pa.Table | None]:
+        """One vectorised search (RE2) tells which texts `Clean` has to look into."""
+        raw = pa.array([document.text for _, _, document in found], pa.large_string())
+        suspects = pc.match_substring_regex(raw, self.clean.suspicion()).to_pylist()
+        texts = [self.clean.text(document.text, suspect) for (_, _, document), suspect in zip(found, suspects, strict=True)]
+        sizes = [size for _, size, _ in found]
+        n = len(found)
+        made = Texts(pa.table([
+            pa.array([document_id(name, text) for (name, _, _), text in zip(found, texts, strict=True)]),
+            pa.array([name for name, _, _ in found]), pa.array(sizes, pa.int64()),
+            pa.nulls(n, pa.string()), pa.nulls(n, pa.float32()), pa.nulls(n, pa.float32()),
+            pa.array([_json(document) for _, _, document in found], pa.string()), pa.array(texts, pa.large_string()),
+        ], schema=COLUMNS))  # fmt: skip
+        self.account.stage("read").keep(sum(sizes), sum(sizes), n)
+        refusals = [self.clean.refusal(text) for text in texts]
+        reasons = np.array([0 if r is None else REFUSALS.index(r) + 1 for r in refusals], np.uint8)
+        before, verdict = made.replace(text=raw), Verdict(reasons, {"text": made.text})
+        kept = follow(before, made, verdict.counts).take(reasons == 0)
+        return kept, self.account.judged("clean", REFUSALS, before, verdict, kept)
 
 
-def _named(source: Source, item: Input, path: str) -> Iterator[_Found]:
-    for raw in source.read(item):
-        name = path if raw.place is None else f"{path}:{raw.place}"
-        yield name, raw.size_bytes if raw.skipped else len(raw.text.encode()), raw
-
-
-def _cleaned(found: list[_Found], clean: Clean) -> pa.Array:
-    """Rows of documents.  One vectorised search (RE2) tells which texts `Clean` has to look into."""
-    raw = pa.array([None if document.skipped else document.text for _, _, document in found], pa.large_string())
-    suspects = pc.match_substring_regex(raw, clean.suspicion()).to_pylist()
-    rows = [_row(name, size, document, bool(suspect), clean)
-            for (name, size, document), suspect in zip(found, suspects, strict=True)]  # fmt: skip
-    columns = list(zip(*rows, strict=True)) if rows else [()] * ROW.num_fields
-    return pa.StructArray.from_arrays([pa.array(c, f.type) for c, f in zip(columns, ROW, strict=True)], fields=list(ROW))
-
-
-def _row(name: str, size: int, document: RawDocument, suspect: bool, clean: Clean) -> tuple[object, ...]:
-    if document.skipped is not None:
-        return name, size, None, document.skipped, None, None, None, None, 0, 0, None
-    text = clean.text(document.text, suspect)
-    refusal = clean.refusal(text)
-    if refusal is not None:
-        return name, size, document.repaired, None, None, None, None, None, 0, 0, refusal
-    utf8_bytes = size if text is document.text else len(text.encode())
-    return (name, size, document.repaired, None, None, text, document_id(name, text), fingerprint(text), utf8_bytes,
-            len(text), None)  # fmt: skip
+def _json(document: RawDocument) -> str | None:
+    if not document.metadata:
+        return None
+    return orjson.dumps(document.metadata, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str).decode()

@@ -9,13 +9,14 @@ import numpy as np
 PART_BYTES = 1 << 26
 """A part is closed when its text has reached this size, so it is at most one row group larger."""
 ROW_GROUP_BYTES = 1 << 23
-COLUMNS = ("id", "source", "bytes", "characters", "text")
+COLUMNS = ("id", "source", "bytes", "characters", "language", "score", "metadata", "text")
 
 
 def schema() -> Any:
     import pyarrow as pa
 
     return pa.schema([("id", pa.string()), ("source", pa.string()), ("bytes", pa.int64()), ("characters", pa.int64()),
+                      ("language", pa.string()), ("score", pa.float32()), ("metadata", pa.string()),
                       ("text", pa.large_string())])  # fmt: skip
 
 

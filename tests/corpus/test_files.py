@@ -90,7 +90,7 @@ def test_what_is_no_text_is_named(fill: Callable[..., Path]) -> None:
     files = {
         "a.bin": b"\x00\x01",
         "b.dat": b"\xfd\xfc" * 9,
-        "c.pdf": b"%PDF",
+        "c.rtf": b"{\\rt",
         "d.txt": b"a\x00b",
         "e.dat": b"\x07\x1b",
         "f.zip.gz": gzip.compress(b"x"),
@@ -98,9 +98,9 @@ def test_what_is_no_text_is_named(fill: Callable[..., Path]) -> None:
     source = Files(fill("t", files))
     found = {item.path: next(iter(source.read(item))) for item in source.inputs()}
     assert {path: d.skipped for path, d in found.items()} == {
-        "a.bin": "binary", "b.dat": "binary", "c.pdf": "unsupported_format", "d.txt": "binary", "e.dat": "binary",
-        "f.zip.gz": "unsupported_format"}  # fmt: skip
-    assert found["c.pdf"].size_bytes == 4
+        "a.bin": "binary", "b.dat": "binary", "c.rtf": "unsupported_format", "d.txt": "binary", "e.dat": "binary",
+        "f.zip.gz": "nested_archive"}  # fmt: skip
+    assert found["c.rtf"].size_bytes == 4
     assert found["d.txt"] == RawDocument("", skipped="binary", size_bytes=3)
 
 
@@ -168,6 +168,7 @@ def test_it_is_its_configuration(tmp_path: Path) -> None:
             "include": [],
             "exclude": [],
             "extract": Extract().dump(),
+            "max_document_mb": 1024,
         }
     assert Files(["a", "b"]).path == ["a", "b"]
 

@@ -9,7 +9,7 @@ ZH = "床前明月光，疑是地上霜。"
 
 
 def test_summary(many: Path, build: Callable, fill: Callable) -> None:
-    fill("many", {"gb.txt": (ZH * 30).encode("gb18030"), "x.pdf": b"%PDF"})
+    fill("many", {"gb.txt": (ZH * 30).encode("gb18030"), "x.rtf": b"{\\rtf"})
     corpus = build(many)
     summary = summarize(corpus.folder)
     lengths = sorted(len(d.text) for d in corpus.documents("train"))
@@ -20,7 +20,7 @@ def test_summary(many: Path, build: Callable, fill: Callable) -> None:
     assert summary == summarize(corpus.folder)
     text = render(summary)
     for part in (corpus.hash, f"{corpus.count('train'):,}", "1 unsupported_format", "gb.txt (gb18030)",
-                 "x.pdf (unsupported_format)", "zh and a language in Latin letters",
+                 "x.rtf (unsupported_format)", "zh and a language in Latin letters",
                  summary["samples"][0]["source"]):  # fmt: skip
         assert part in text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from telos.corpus import shards, staging
+from telos.corpus import inputs, shards
 from telos.corpus.clean import Clean, document_id
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
@@ -59,7 +59,7 @@ def test_the_same_input_gives_the_same_bytes(
 ) -> None:
     """Also where buckets hold a few inputs each, and from a copy of the folder under the same settings."""
     first = build(many, out="one")
-    monkeypatch.setattr(staging, "BUCKET_BYTES", 500)
+    monkeypatch.setattr(inputs, "BUCKET_BYTES", 500)
     second = build(many, out="two")
     assert contents(first.folder) == contents(second.folder)
     shutil.copytree(many, tmp_path / "copy")
@@ -92,12 +92,12 @@ def test_duplicates_keep_the_first_by_source(fill: Callable[..., Path], build: C
     root = fill("t", files | {f"more/{n}.txt": f"{ZH * 20}{n}" for n in range(5)})
     corpus = build(root)
     check_sums(corpus)
-    stage = next(s for s in corpus.funnel if s["stage"] == "deduplicate")
+    stage = next(s for s in corpus.funnel if s["stage"] == "exact")
     assert stage["dropped"] == {"exact_duplicate": 2}
     sources = {d.source for d in corpus.documents("train")}
     assert {"a.txt", "b.txt"} <= sources
     assert not {"c/d.txt", "e.txt"} & sources
-    everything = build(root, clean={"deduplicate": False})
+    everything = build(root, clean={"dedup": []})
     assert everything.count("train") == 9
     ids = [d.id for name in SPLITS for d in everything.documents(name)]
     assert len(ids) == len(set(ids))
@@ -145,7 +145,7 @@ def test_by_position_every_document_is_cut(many: Path, build: Callable) -> None:
 
 def test_repaired_and_skipped_files_are_named(fill: Callable[..., Path], build: Callable) -> None:
     files = {"gb.txt": (ZH * 30).encode("gb18030"), "latin.txt": "Où est l'été? ".encode("latin-1") * 50, "a.bin": b"\0\0",
-             "x.pdf": b"%PDF-1.4", "none.txt": "", "blank.md": " \n", "empty.jsonl": "\n",
+             "x.rtf": b"{\\rtf1{}}", "none.txt": "", "blank.md": " \n", "empty.jsonl": "\n",
              "good.txt": "\ufeff" + ZH * 30}  # fmt: skip
     corpus = build(fill("t", files))
     assert corpus.facts["repaired"] == [
@@ -154,7 +154,7 @@ def test_repaired_and_skipped_files_are_named(fill: Callable[..., Path], build: 
     ]
     assert corpus.facts["skipped"] == [
         {"source": "a.bin", "reason": "binary", "bytes": 2}, {"source": "empty.jsonl", "reason": "empty", "bytes": 1},
-        {"source": "x.pdf", "reason": "unsupported_format", "bytes": 8}]  # fmt: skip
+        {"source": "x.rtf", "reason": "unsupported_format", "bytes": 9}]  # fmt: skip
     assert corpus.funnel[0]["dropped"] == {"binary": 1, "empty": 1, "unsupported_format": 1}
     assert corpus.funnel[1]["dropped"] == {"empty": 2}
     assert corpus.funnel[2]["dropped"] == {"exact_duplicate": 1}  # good.txt and gb.txt are one text

@@ -1,9 +1,9 @@
 """More text than a budget has time for: not all of it is even read."""
 
-from telos.corpus import staging
+from telos.corpus import inputs
+from telos.corpus.inputs import READ_AT_MOST
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources.files import Files
-from telos.corpus.staging import READ_AT_MOST
 
 
 def _texts(folder, count, size):
@@ -13,7 +13,7 @@ def _texts(folder, count, size):
 
 
 def test_of_many_files_only_some_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(staging, "READ_WHOLE_BYTES", 0)
+    monkeypatch.setattr(inputs, "READ_WHOLE_BYTES", 0)
     _texts(tmp_path / "texts", 200, 1000)
     corpus = build_corpus(Files(tmp_path / "texts"), out=tmp_path / "corpus", max_bytes=10_000)
     unread = corpus.facts["unread"]

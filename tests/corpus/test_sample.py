@@ -33,7 +33,7 @@ def test_the_funnel_says_so(many: Path, build: Callable) -> None:
     assert stage["dropped_bytes"] == {"not_sampled": whole.bytes("train") - corpus.bytes("train")}
     assert stage["bytes_out"] == sum(corpus.bytes(name) for name in ("train", "validation", "test"))
     assert corpus.facts["settings"]["max_bytes"] == 5_000
-    assert [s["stage"] for s in whole.funnel] == ["read", "clean", "deduplicate"]
+    assert [s["stage"] for s in whole.funnel] == ["read", "clean", "exact"]
 
 
 def test_it_does_not_favour_the_first_files(many: Path, build: Callable) -> None:

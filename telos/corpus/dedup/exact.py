@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from telos.corpus.clean import fingerprint
+from telos.corpus.clean import fingerprints
 from telos.corpus.dedup import Decision, Deduplication, Observed, drop_table
 from telos.corpus.texts import Texts
 
@@ -22,8 +22,7 @@ class Exact(Deduplication):
 
     def observe(self, texts: Texts) -> pa.Table:
         """The two halves of each text's fingerprint, uint64."""
-        digits = "".join(fingerprint(text) for text in texts.text.to_pylist())
-        halves = np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64).reshape(-1, 2)
+        halves = fingerprints(texts)
         return pa.table({"high": halves[:, 0], "low": halves[:, 1]})
 
     def decide(self, seen: Observed) -> Iterator[Decision]:

@@ -24,8 +24,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from telos.corpus.filters import Filter, Prepared, Verdict, first_reason
+from telos.corpus.filters import Filter, Prepared, Verdict
 from telos.corpus.texts import Scope, Texts
+from telos.corpus.thresholds import Threshold, judge_by
 from telos.corpus.words import words_of
 
 
@@ -56,59 +57,48 @@ class GopherQuality(Filter):
         from telos.corpus.kernels.words import ALPHABETIC_WORDS, ELLIPSES, HASHES, LINES, WORD_CHARACTERS, WORDS
 
         found = words_of(texts)
-        words = found.column(WORDS)
+        words, lines = found.column(WORDS), found.column(LINES)
         by_line = count_lines(found.line_offsets, found.line_firsts, found.line_lasts, found.line_sizes, found.line_flags,
                               _code_points(self.bullets), _code_points(""), 0)  # fmt: skip
-        mean = share(found.column(WORD_CHARACTERS), words)
-        symbols = share(np.maximum(found.column(HASHES), found.column(ELLIPSES)), words)
-        bullets, ellipses = (share(by_line[:, place], found.column(LINES)) for place in (0, 1))
-        alphabetic = share(found.column(ALPHABETIC_WORDS), words)
-        failed = [
-            _below(words, self.min_words),
-            _above(words, self.max_words),
-            _below(mean, self.min_mean_word_characters) | _above(mean, self.max_mean_word_characters),
-            _above(symbols, self.max_symbols_per_word),
-            _above(bullets, self.max_bullet_line_fraction),
-            _above(ellipses, self.max_ellipsis_line_fraction),
-            _below(alphabetic, self.min_alphabetic_word_fraction),
-        ]
+        symbols = np.maximum(found.column(HASHES), found.column(ELLIPSES))
+        thresholds = [
+            Threshold("gopher_short", words, least=_least(self.min_words)),
+            Threshold("gopher_long", words, most=_most(self.max_words)),
+            Threshold("mean_word_length", _per(found.column(WORD_CHARACTERS), words),
+                      _least(self.min_mean_word_characters), _most(self.max_mean_word_characters)),
+            Threshold("symbol_ratio", _per(symbols, words), most=_most(self.max_symbols_per_word)),
+            Threshold("bullet_lines", _per(by_line[:, 0], lines), most=_most(self.max_bullet_line_fraction)),
+            Threshold("ellipsis_lines", _per(by_line[:, 1], lines), most=_most(self.max_ellipsis_line_fraction)),
+            Threshold("alphabetic_words", _per(found.column(ALPHABETIC_WORDS), words),
+                      least=_least(self.min_alphabetic_word_fraction)),
+        ]  # fmt: skip
         judged = texts.rows_in(self.scope)
-        failed.append(~self._has_stop_words(texts, judged & ~np.any(failed, axis=0)))
-        verdict = Verdict(np.where(judged, first_reason(*failed), 0).astype(np.uint8))
-        values = [words, words, mean, symbols, bullets, ellipses, alphabetic]
-        for row in np.flatnonzero(verdict.reasons).tolist():
-            place = verdict.reasons[row] - 1
-            value = f"fewer than {self.min_stop_words}" if place == len(values) else f"{values[place][row]:.6g}"
-            verdict.details[row] = f"{_MEASURED[place]}: {value}"
-        return verdict
+        undecided = judged & ~np.any([threshold.fails for threshold in thresholds], axis=0)
+        thresholds.append(Threshold("stop_words", self._stop_words(texts, undecided), least=self.min_stop_words))
+        return judge_by(thresholds, judged, self.reasons)
 
-    def _has_stop_words(self, texts: Texts, rows: np.ndarray) -> np.ndarray:
+    def _stop_words(self, texts: Texts, rows: np.ndarray) -> np.ndarray:
+        """Different stop words of documents in ``rows``, counted up to as many as are asked for; of others that many."""
         from telos.corpus.kernels.classes import classes
-        from telos.corpus.kernels.stop_words import has_enough
+        from telos.corpus.kernels.stop_words import different
 
         encoded = [word.encode() for word in sorted(set(self.stop_words))]
         data = np.frombuffer(b"".join(encoded), np.uint8)
         offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-        return has_enough(texts.data, texts.offsets, rows, classes(), data, offsets, self.min_stop_words)
+        return different(texts.data, texts.offsets, rows, classes(), data, offsets, self.min_stop_words)
 
 
-_MEASURED = (
-    "words", "words", "characters per word", "symbols per word", "lines that begin with a bullet",
-    "lines that end in an ellipsis", "words with a letter", "different stop words",
-)  # fmt: skip
-
-
-def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _per(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part ÷ whole; nan, which is neither above nor below anything, where there is no whole."""
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
-def _below(values: np.ndarray, least: float | None) -> np.ndarray:
-    return np.zeros(len(values), bool) if least is None else values < least
+def _least(limit: float | None) -> float:
+    return -np.inf if limit is None else limit
 
 
-def _above(values: np.ndarray, most: float | None) -> np.ndarray:
-    return np.zeros(len(values), bool) if most is None else values > most
+def _most(limit: float | None) -> float:
+    return np.inf if limit is None else limit
 
 
 def _code_points(characters: str) -> np.ndarray:

@@ -75,5 +75,5 @@ class GopherRepetition(Filter):
         verdict = Verdict(reasons)
         for row in np.flatnonzero(reasons).tolist():
             place = reasons[row] - 1
-            verdict.details[row] = f"{self.reasons[place]}: {values[row]:.3f} of the text, at most {self.thresholds[place]}"
+            verdict.details[row] = f"{values[row]:.4g}, must be at most {self.thresholds[place]}"
         return verdict

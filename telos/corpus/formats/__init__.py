@@ -13,8 +13,8 @@ from typing import Protocol, cast
 from telos.corpus.compression import Stream, inner_name
 from telos.corpus.sources import Fields, RawDocument
 
-_OTHERS = """.html .htm .xhtml .pdf .doc .docx .odt .rtf .epub .mobi .xls .xlsx .ppt .pptx .zip .tar .tgz .rar .7z .bz2 .xz
-    .warc .wet .wat .sqlite .db .arrow .feather .pickle .pkl .npy .npz .pt .safetensors .gguf .onnx"""
+_OTHERS = """.doc .odt .rtf .mobi .azw3 .xls .xlsx .ppt .pptx .tar .tgz .rar .7z .wat .sqlite .db .arrow .feather .pickle .pkl
+    .npy .npz .pt .safetensors .gguf .onnx"""
 UNSUPPORTED = frozenset(_OTHERS.split())
 """Suffixes of formats that hold text, or might, and cannot be read as plain text: skipped by name, never as garbage."""
 
@@ -33,7 +33,7 @@ def _by_suffix() -> dict[str, str]:
 
 
 def format_of(name: str) -> Format | None:
-    """The format that a file's name tells (a .gz or .zst at its end is passed over); None for an unsupported one.
+    """The format that a file's name tells (a .gz, .zst, .bz2 or .xz at its end is passed over); None for an unsupported one.
 
     A suffix that nobody claims is plain text, if its content is."""
     suffix = PurePath(inner_name(name)).suffix.lower()

@@ -41,11 +41,14 @@ def parse(data: bytes, place: str) -> Any:
             raise broken(place, data, error) from None
 
 
+MEND_LINE = "mend or remove that line, or go on without what is broken: clean.broken=quarantine"
+
+
 def broken(place: str, data: bytes, error: Exception) -> TelosError:
     at = getattr(error, "pos", 0)
     why = f"{error.msg.lower()} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
     near = data.decode(errors="replace")[max(0, at - 20) : at + 20].replace("\n", " ")
-    return TelosError(f"{place} must be valid JSON", f"{why}, near '{near}'", "mend or remove that line")
+    return TelosError(f"{place} must be valid JSON", f"{why}, near '{near}'", MEND_LINE)
 
 
 def field_text(value: Any, field: str, place: str) -> str:

@@ -17,7 +17,7 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     import pyarrow.parquet
 
     try:
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(stream.read()) if stream.compression else name)
+        file = pyarrow.parquet.ParquetFile(stream.path or io.BytesIO(stream.read()))
         _check(file.schema_arrow, name, fields.text)
         number = 0
         kept = [column for column in fields.keep if column in file.schema_arrow.names and column != fields.text]

@@ -1,4 +1,4 @@
-"""Which documents contain enough different words of a short list."""
+"""How many different words of a short list documents contain."""
 
 import numpy as np
 
@@ -28,11 +28,11 @@ def listed(data: np.ndarray, start: int, end: int, list_data: np.ndarray, list_o
 
 
 @compiled
-def has_enough(data: np.ndarray, offsets: np.ndarray, rows: np.ndarray, table: np.ndarray, list_data: np.ndarray,
+def different(data: np.ndarray, offsets: np.ndarray, rows: np.ndarray, table: np.ndarray, list_data: np.ndarray,
                list_offsets: np.ndarray, least: int) -> np.ndarray:  # fmt: skip
-    """bool, for documents of ``rows``: whether at least ``least`` different words of the list occur, taken without what is no
-    letter or digit at a word's ends.  Reading stops where they are found, in English after a line or two."""
-    enough = np.ones(len(rows), np.bool_)
+    """int64: different words of the list in each document of ``rows``, at most ``least`` (and that for the others); words are
+    taken without what is no letter or digit at their ends.  Reading stops at ``least``, in English after a line or two."""
+    counts = np.full(len(rows), least, np.int64)
     seen = np.zeros(len(list_offsets) - 1, np.bool_)
     for i in range(len(rows)):
         if not rows[i]:
@@ -56,5 +56,5 @@ def has_enough(data: np.ndarray, offsets: np.ndarray, rows: np.ndarray, table: n
                     found += 1
                 start = -1
             at += size
-        enough[i] = found >= least
-    return enough
+        counts[i] = found
+    return counts

@@ -1,4 +1,5 @@
-"""Files and folders: plain text and source code, JSON, JSON Lines, CSV, TSV, Parquet, each also as .gz or .zst.
+"""Files and folders: plain text and source code, JSON, JSON Lines, CSV, TSV, Parquet, HTML, PDF, DOCX, EPUB, WARC, each also as
+.gz, .zst, .bz2 or .xz, and ZIP archives of them.
 
 Which format a file is in is told by its name (`telos.corpus.formats`); a file with an unknown suffix is read if it looks
 like text.  Passed over without a word: names that begin with a dot, ``__pycache__``, ``node_modules``, and folders that
@@ -15,8 +16,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from telos.corpus.compression import Stream, unreadable
-from telos.corpus.extract import Extract
+from telos.corpus.compression import DOCUMENT_BYTES, Stream, TooLarge, unreadable
+from telos.corpus.extract import MEGABYTE, Extract
 from telos.corpus.formats import format_of
 from telos.corpus.sources import ADD_TEXT, Fields, Input, RawDocument, Source
 from telos.foundation.errors import TelosError, nearest
@@ -29,9 +30,12 @@ _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
 
 class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
-    holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata (labels, dates).
+    holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata: labels, pairs,
+    dates; of "spans" the places move with the text (`telos.corpus.spans`).
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
-    include means everything.  ``extract``: how text is taken out of HTML, PDF and the like."""
+    include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
+    document, or line of a file of many, is left out as "too_large", with what follows it in its file; so is what unpacks to
+    more than 250 times its size (see `telos.corpus.compression`)."""
 
     path: str | list[str]
     text_field: str = "text"
@@ -39,6 +43,7 @@ class Files(Source):
     include: str | list[str] = Field(default_factory=list)
     exclude: str | list[str] = Field(default_factory=list)
     extract: Extract = Extract()
+    max_document_mb: int = Field(DOCUMENT_BYTES // MEGABYTE, ge=1)
 
     def __init__(self, path: "str | os.PathLike[str] | list[str] | None" = None, **settings: Any) -> None:
         super().__init__(**(settings if path is None else {"path": path} | settings))
@@ -64,8 +69,11 @@ class Files(Source):
         if form is None:
             yield RawDocument("", skipped="unsupported_format", size_bytes=item.size_bytes)
             return
-        with Stream(item.location) as stream:
-            yield from form.read(stream, item.location, self.fields)
+        with Stream(item.location, document_bytes=self.max_document_mb * MEGABYTE) as stream:
+            try:
+                yield from form.read(stream, item.location, self.fields)
+            except TooLarge:
+                yield RawDocument("", skipped="too_large", size_bytes=item.size_bytes)
 
     @property
     def fields(self) -> Fields:

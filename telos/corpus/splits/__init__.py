@@ -15,11 +15,12 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 @dataclass(frozen=True, slots=True)
 class Documents:
     """What a split may look at, one value a document: ``keys`` uint64, the first half of the content's fingerprint;
-    ``size_bytes`` and ``characters`` int64."""
+    ``size_bytes`` and ``characters`` int64; ``labels``: of each document, where a split goes by them."""
 
     keys: np.ndarray
     size_bytes: np.ndarray
     characters: np.ndarray
+    labels: list[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -15,14 +15,17 @@ from telos.corpus.texts import Texts
 class Memory:
     """`Observed` over lists of texts: what ``rule`` observes in each, and its facts."""
 
-    def __init__(self, rule: Deduplication, texts: list[list[str]], dates: Any = None, fixed: Any = (), dead: Any = ()):
+    def __init__(
+        self, rule: Deduplication, texts: list[list[str]], dates: Any = None, fixed: Any = (), dead: Any = (), names: Any = None
+    ):
         self.rule = rule
         self.columns = [pa.array(t, pa.large_string()) for t in texts]
         self.buckets, self.known = [], []
+        self.observed: dict[int, pa.Table] = {}
         for n, bucket in enumerate(texts):
             alive = np.array([(n, row) not in dead for row in range(len(bucket))], bool)
             self.buckets.append(Bucket(n, len(bucket), alive, fixed=n in fixed))
-            sources = [f"{n}/{row}.txt" for row in range(len(bucket))]
+            sources = names[n] if names else [f"{n}/{row}.txt" for row in range(len(bucket))]
             keys = [int(fingerprint(t)[:16], 16) for t in bucket]
             self.known.append(pa.table([
                 [document_id(s, t) for s, t in zip(sources, bucket, strict=True)], sources, pa.array(keys, pa.uint64()),
@@ -30,7 +33,9 @@ class Memory:
             ], schema=FACTS))  # fmt: skip
 
     def table(self, bucket, columns=None):
-        made = self.rule.observe(Texts(pa.table({"text": self.columns[bucket.number]})))
+        if bucket.number not in self.observed:
+            self.observed[bucket.number] = self.rule.observe(Texts(pa.table({"text": self.columns[bucket.number]})))
+        made = self.observed[bucket.number]
         return made.select(columns) if columns else made
 
     def facts(self, bucket, columns=None):

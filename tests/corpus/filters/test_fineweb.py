@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from telos.corpus.filters.fineweb import FineWeb
 from telos.corpus.texts import Texts
-
-from .conftest import TEXTS
+from tests.corpus.filters.conftest import TEXTS
 
 MOVED = [
     {}, {"punctuated_line_fraction": 0.5}, {"punctuated_line_fraction": None}, {"short_line_fraction": 0.2},
@@ -24,8 +23,8 @@ OFF = {
 
 @pytest.mark.data
 @pytest.mark.parametrize("settings", MOVED, ids=str)
-def test_it_agrees_on_real_text(settings, agree, real_texts):
-    assert len(set(agree(FineWeb(**settings), real_texts))) > 1
+def test_it_agrees_on_real_text(settings, agree, english_texts):
+    assert len(set(agree(FineWeb(**settings), english_texts))) > 1
 
 
 @given(st.lists(TEXTS, max_size=6), st.sampled_from(list(OFF)), st.sampled_from([0, 0.1, 0.3, 0.5, 0.9]))

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from telos.corpus.filters.word_list import WordList
 from telos.corpus.texts import Texts
 from telos.foundation.errors import TelosError
-
-from .conftest import TEXTS
+from tests.corpus.filters.conftest import TEXTS
 
 ENTRIES = [
     "cat",
@@ -49,10 +48,10 @@ def found(spec, prepared, texts):
 
 @pytest.mark.data
 @pytest.mark.parametrize("fraction", [0, 0.001, 0.02])
-def test_it_agrees_on_real_text(fraction, agree, real_texts, word_list):
+def test_it_agrees_on_real_text(fraction, agree, english_texts, word_list):
     listed = ["# mine", "", "Terms", "for the", "the purpose", "purpose", "规定", "定", "1.", "It's"]
     spec, prepared = word_list("\n".join(listed), max_fraction=fraction)
-    assert len(set(agree(spec, real_texts, prepared))) == 2
+    assert len(set(agree(spec, english_texts, prepared))) == 2
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
