@@ -90,10 +90,34 @@ def for_path(path: str | None, budget: str | None, file: str | Path | None = Non
 
 
 def source_of(paths: list[str]) -> dict[str, Any] | None:
-    """Settings of the source that paths and addresses on a command line mean; None where there are none."""
+    """Settings of the source that paths and addresses on a command line mean; None where there are none.
+
+    ``hf://OWNER/NAME`` is a dataset; an address that ends as web archives and lists of them do is an archive, any other a site to
+    crawl; the rest are files and folders.  `TelosError` where they are of several kinds."""
     if not paths:
         return None
-    return {"kind": "files", "path": paths[0] if len(paths) == 1 else paths}
+    kinds = {_kind_of(path) for path in paths}
+    if len(kinds) > 1:
+        raise TelosError("the texts on a command line must come from one kind of source", ", ".join(sorted(kinds)),
+                         "put them into a mixture: corpus.kind=mixture in a recipe (telos list sources)")  # fmt: skip
+    kind, given = kinds.pop(), paths[0] if len(paths) == 1 else paths
+    if kind == "hugging_face":
+        if len(paths) > 1:
+            raise TelosError(
+                "telos takes one dataset at a time", ", ".join(paths), "put them into a mixture: corpus.kind=mixture"
+            )
+        return {"kind": kind, "name": given}
+    if kind == "warc" and len(paths) == 1 and paths[0].endswith((".paths", ".paths.gz")):
+        return {"kind": kind, "paths": given}
+    return {"kind": kind, "start" if kind == "web" else "path": given}
+
+
+def _kind_of(path: str) -> str:
+    if path.startswith("hf://"):
+        return "hugging_face"
+    if path.lower().startswith(("http://", "https://")):
+        return "warc" if path.lower().removesuffix(".gz").endswith((".warc", ".wet", ".arc", ".paths")) else "web"
+    return "files"
 
 
 def over_file(source: dict[str, Any] | None, file: str | Path | None) -> dict[str, Any]:
