@@ -21,6 +21,7 @@ from telos.foundation.units import Duration
 
 REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "files"): {"path": "texts"},
+    ("telos.corpus.filters", "word_list"): {"path": "words.txt"},
     ("telos.corpus.sources", "sql"): {"query": "select 1"},
     ("telos.corpus.sources", "web"): {"start": "https://example.org/"},
     ("telos.corpus.sources", "hugging_face"): {"name": "a/b"},
