@@ -33,8 +33,8 @@ class Files(Source):
     holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata (labels, dates).
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
-    document, or line of a file of many, is left out as "too_large", with what follows it in its file; so is what unpacks to
-    more than 250 times its size (see `telos.corpus.compression`)."""
+    document, or line of a file of many (of 256 MB at most), is left out as "too_large", with what follows it in its file; so is
+    what unpacks to more than 250 times its size (see `telos.corpus.compression`)."""
 
     path: str | list[str]
     text_field: str = "text"
