@@ -25,7 +25,8 @@ SUFFIXES = {".gz": "gzip", ".zst": "Zstandard", ".bz2": "bzip2", ".xz": "xz"}
 DOCUMENT_BYTES = 1 << 30
 _MOST_RATIO = 250
 _HARMLESS_BYTES = 1 << 26
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16
 _DAMAGE = (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError)
 
 
@@ -132,14 +133,29 @@ class Stream(io.RawIOBase):
                        "copy or download it again, or leave it out with corpus.exclude")  # fmt: skip
 
 
-class _Closing(io.RawIOBase):
-    """A decompressor that closes the file under it as well."""
+class _Unpacked(io.RawIOBase):
+    """A decompressor's bytes, all that come before a damaged place before the error; closes the file under it as well."""
 
     def __init__(self, outer: Any, inner: BinaryIO):
         self._outer, self._inner = outer, inner
+        self._read_once = getattr(outer, "read1", outer.read)
+        self._error: Exception | None = None
 
     def read(self, size: int | None = -1) -> bytes:
-        return cast(bytes, self._outer.read(size))
+        assert size is not None
+        found = b""
+        while self._error is None and len(found) < size:
+            try:
+                block = self._read_once(min(size - len(found), _PIECE_BYTES))
+            except (OSError, *_DAMAGE) as error:
+                self._error = error
+                break
+            if not block:
+                return found
+            found = found + block if found else block
+        if self._error is not None and not found:
+            raise self._error
+        return found
 
     def close(self) -> None:
         self._outer.close()
@@ -156,12 +172,12 @@ def _unpacked(file: BinaryIO, compression: str | None) -> BinaryIO:
     elif compression == "bzip2":
         outer = bz2.BZ2File(file)
     elif compression == "xz":
-        outer = lzma.LZMAFile(file, format=lzma.FORMAT_XZ)  # noqa: SIM115 (closed by _Closing)
+        outer = lzma.LZMAFile(file, format=lzma.FORMAT_XZ)  # noqa: SIM115 (closed by _Unpacked)
     else:
         import pyarrow
 
         outer = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
-    return cast(BinaryIO, _Closing(outer, file))
+    return cast(BinaryIO, _Unpacked(outer, file))
 
 
 def unreadable(location: str, error: OSError) -> TelosError:
