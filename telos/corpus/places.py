@@ -24,8 +24,7 @@ class Places:
 
     def spans(self) -> Iterator[tuple[Bucket, int, int]]:
         """(bucket, its first place, the place after its last)."""
-        for bucket, start, end in zip(self.buckets, self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True):
-            yield bucket, start, end
+        yield from zip(self.buckets, self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
 
     def by_bucket(self, places: np.ndarray) -> Iterator[tuple[Bucket, np.ndarray, slice]]:
         """For each bucket in which some of these sorted places lie: the bucket, their rows, and which of the places they are."""
