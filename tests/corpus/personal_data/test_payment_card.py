@@ -63,6 +63,12 @@ def test_what_is_none(values, text):
     assert values(text, "payment_card") == []
 
 
+def test_an_identity_number_with_a_wrong_check_is_no_card(values):
+    for number in (f"{65000019490101000 + n}" for n in range(1000)):
+        digits = number + luhn_digit(number)
+        assert not [kind for kind, _ in values(f"银行卡{digits}尾号") if kind == "payment_card"]
+
+
 def test_other_lengths_need_a_word(values):
     assert values("number 630427373398", "payment_card") == []
     assert values("my card 630427373398", "payment_card") == [("payment_card", "630427373398")]

@@ -1,4 +1,5 @@
-"""Chinese identity numbers: a generated set with right and wrong check characters, against a plain transcription of the standard."""
+"""Chinese identity numbers: a generated set with right and wrong check characters, against a plain transcription of the
+standard."""
 
 import datetime
 import random

@@ -24,11 +24,14 @@ def token():
 
 EACH = {
     "aws": "AKIA" + made(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), "github": "ghp_" + made(36),
-    "github_fine": f"github_pat_{made(22)}_{made(59)}", "gitlab": "glpat-" + made(20), "slack": f"xoxb-{made(12, '0123456789')}-{made(24)}",
-    "slack_app": f"xapp-1-{made(11, 'ABCDEF0123')}-{made(13, '0123456789')}-{made(64, 'abcdef0123456789')}", "google": "AIza" + made(35),
+    "github_fine": f"github_pat_{made(22)}_{made(59)}", "gitlab": "glpat-" + made(20),
+    "slack": f"xoxb-{made(12, '0123456789')}-{made(24)}",
+    "slack_app": f"xapp-1-{made(11, 'ABCDEF0123')}-{made(13, '0123456789')}-{made(64, 'abcdef0123456789')}",
+    "google": "AIza" + made(35),
     "google_oauth": "ya29." + made(60), "stripe": "sk_live_" + made(24), "stripe_webhook": "whsec_" + made(32),
     "openai_and_anthropic": "sk-ant-api03-" + made(90), "sendgrid": f"SG.{made(22)}.{made(43)}", "npm": "npm_" + made(36),
-    "pypi": "pypi-AgEIcHlwaS5vcmc" + made(60), "hugging_face": "hf_" + made(34, LETTERS[:52]), "digitalocean": "dop_v1_" + made(64, "abcdef0123456789"),
+    "pypi": "pypi-AgEIcHlwaS5vcmc" + made(60), "hugging_face": "hf_" + made(34, LETTERS[:52]),
+    "digitalocean": "dop_v1_" + made(64, "abcdef0123456789"),
     "shopify": "shpat_" + made(32, "abcdef0123456789"), "square": "sq0atp-" + made(22), "alibaba_cloud": "LTAI" + made(20),
     "tencent_cloud": "AKID" + made(32), "twilio": "SK" + made(32, "abcdef0123456789"), "facebook": "EAACEdEose0cBA" + made(40),
     "nvidia": "nvapi-" + made(64), "groq": "gsk_" + made(52), "json_web_token": token(),
@@ -43,8 +46,10 @@ def test_a_key_of_each_shape_is_found_whole(values, name):
 
 
 @pytest.mark.parametrize("text", [
-    "AKIAIOSFODNN7EXAMPLE", "ghp_short", "skip-to-2012-content-of-this-page", "sk-learn-is-a-library-for-python", "AKIA" + made(17, "ABCDEF"),
-    "ghost_" + made(36), "xghp_" + made(36), "eyJhbGciOi.eyJzdWIiOi.x", "share-2012-04-what-we-learned-about-it", "SKU" + made(30, "0123456789"),
+    "AKIAIOSFODNN7EXAMPLE", "ghp_short", "skip-to-2012-content-of-this-page", "sk-learn-is-a-library-for-python",
+    "AKIA" + made(17, "ABCDEF"),
+    "ghost_" + made(36), "xghp_" + made(36), "eyJhbGciOi.eyJzdWIiOi.x", "share-2012-04-what-we-learned-about-it",
+    "SKU" + made(30, "0123456789"),
 ])  # fmt: skip
 def test_what_is_none(values, text):
     assert values(text, "secret") == []

@@ -4,8 +4,10 @@ import pytest
 
 
 @pytest.mark.parametrize(("text", "credentials"), [
-    ("https://bob:s3cret@db.corp.com/x", "bob:s3cret"), ("postgres://u:p%40ss@10.0.0.1:5432/d", "u:p%40ss"), ("数据库mysql://root:密@h", None),
-    ("ftp://a:b@c@host/", "a:b@c"), ("redis://:only@cache:6379", ":only"), ("连接https://管:x@h https://gu:li@corp.cn。", "gu:li"),
+    ("https://bob:s3cret@db.corp.com/x", "bob:s3cret"), ("postgres://u:p%40ss@10.0.0.1:5432/d", "u:p%40ss"),
+    ("数据库mysql://root:密@h", None),
+    ("ftp://a:b@c@host/", "a:b@c"), ("redis://:only@cache:6379", ":only"),
+    ("连接https://管:x@h https://gu:li@corp.cn。", "gu:li"),
 ])  # fmt: skip
 def test_credentials(values, text, credentials):
     assert values(text, "url_credentials") == ([("url_credentials", credentials)] if credentials else [])
