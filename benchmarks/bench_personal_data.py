@@ -3,10 +3,10 @@
     python benchmarks/bench_personal_data.py [--table]     # one JSON line; --table: the figures as a table before it; two minutes
 
 Labelled: ../shared/data/pii (1,600 English texts of presidio-research); a label is found where a span of its type overlaps it, a
-span is right where it overlaps a label of its type.  Chinese: 2,000 sentences made here with identity numbers and cards, half of them
-with a wrong check character.  The peer is Presidio's own pattern recognisers over a blank spaCy pipeline: no names on either side.
-Speed: one core, CPU seconds, ours and the peer's in turn, three times, the median; ours on 330 web documents with empty caches
-of numbers, the peer's on the first 60.  ``limit``: the pass over the bytes alone.
+span is right where it overlaps a label of its type.  Chinese: 2,000 sentences made here with identity numbers and cards, half of
+them with a wrong check character.  The peer is Presidio's own pattern recognisers over a blank spaCy pipeline: no names on either
+side.  Speed: one core, CPU seconds, ours and the peer's in turn, three times, the median; ours on 330 web documents with empty
+caches of numbers, the peer's on the first 60.  ``limit``: the pass over the bytes alone.
 """
 
 import gzip

@@ -21,6 +21,10 @@ def test_addresses_are_found_whole(values, text, address):
     assert values(text) == [("email", address)]
 
 
+def test_the_longest_local_part(values):
+    assert values("x" * 64 + "@corp.com") == [("email", "x" * 64 + "@corp.com")]
+
+
 @pytest.mark.parametrize("text", [
     "a@b", "@handle", "user@example.com", "a@mail.example.org", "x@y.test", "logo@2x.png", "git@github.com:a/b.git", "a @ b.com",
     "5@3.14", "a@-b.com", "dot.@b.com", "\\n@abc.abstractmethod", "x" * 65 + "@b.com",

@@ -103,7 +103,7 @@ def test_a_megabyte_of_bait_takes_no_longer_than_text_does(bait, values):
     text = bait * (1_000_000 // len(bait.encode()))
     begun = time.process_time()
     values(text)
-    assert time.process_time() - begun < (1.0 if bait in {"a@", "1", "1.", "1 ", "1-", "12 "} else 4.0)
+    assert time.process_time() - begun < (1.0 if bait in {"a@", "1", "1.", "1 ", "1-", "12 "} else 10.0)
 
 
 def test_batches_do_not_matter():
