@@ -152,6 +152,7 @@ def number_end(data: np.ndarray, at: int, end: int) -> tuple[int, int, int, int]
     first, last, digits, groups, i = at, at, 0, 0, at
     second_size = first_size = 0
     year_first = False
+    first_sign = 0
     while i < end:
         run = i
         while i < end and CLASS[data[i]] & DIGIT:
@@ -167,8 +168,8 @@ def number_end(data: np.ndarray, at: int, end: int) -> tuple[int, int, int, int]
         if groups == 1:
             first_size, year_first = size, century
         elif groups == 2:
-            second_size = size
-        elif groups == 3 and second_size <= 2:
+            second_size, first_sign = size, data[run - 1]
+        elif groups == 3 and second_size <= 2 and data[run - 1] == first_sign and first_sign in (45, 46, 47):
             date = (year_first and size <= 2) or (first_size <= 2 and century)
         sign = i
         while sign < end and CLASS[data[sign]] & SIGN and sign - i < 4:
@@ -258,6 +259,15 @@ def looks_like_iban(data: np.ndarray, at: int, end: int) -> bool:
 
 
 @compiled
+def digit_near(data: np.ndarray, at: int, end: int) -> bool:
+    """Whether a digit stands among the next 48 bytes."""
+    stop = min(end, at + 48)
+    while at < stop and not CLASS[data[at]] & DIGIT:
+        at += 1
+    return at < stop
+
+
+@compiled
 def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) -> np.ndarray:  # noqa: PLR0912, PLR0915
     """(candidates, 4) int64, in the order of the texts: kind, text, first byte, byte after the last.
 
@@ -291,7 +301,7 @@ def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) 
                 if at + 3 < end and CLASS[data[at + 2]] & DIGIT and looks_like_iban(data, at, end):
                     out[n] = (IBAN, text, at, min(end, at + 48))
                     n += 1
-                if b | 0x20 == 112 and matches(data, at + 1, end, ASSPORT, 0x20):
+                if b | 0x20 == 112 and matches(data, at + 1, end, ASSPORT, 0x20) and digit_near(data, at + 8, end):
                     out[n] = (PASSPORT, text, at, at + 8)
                     n += 1
                 while at < end and CLASS[data[at]] & (UPPER | LOWER):
@@ -337,7 +347,7 @@ def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) 
                     n += 1
                 at += 1
             elif b == HU_ZHAO[0]:
-                if matches(data, at, end, HU_ZHAO, 0):
+                if matches(data, at, end, HU_ZHAO, 0) and digit_near(data, at + 6, end):
                     out[n] = (PASSPORT, text, at, at + 6)
                     n += 1
                 at += 3

@@ -38,14 +38,15 @@ class Iban(Recogniser):
 
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
         for _, text, start, end in candidates:
-            written = view.cut(start, end).decode("ascii", "replace")
-            left = LENGTHS.get(written[:2].upper(), 0)
-            size = 0
-            while left > 0 and size < len(written):
-                left -= written[size].isalnum()
-                size += 1
-            if valid(_SIGNS.sub("", written[:size]).upper()) and not written[size : size + 1].isalnum():
-                yield Span(text, start, start + size, "iban")
+            written = view.cut(start, end)
+            length = LENGTHS.get(written[:2].upper().decode(), 0)
+            iban = written.translate(None, b" -")[:length].upper()
+            if iban.isalnum() and valid(iban.decode()):
+                size = left = length
+                while left := length - len(written[:size].translate(None, b" -")):
+                    size += left
+                if not written[size : size + 1].isalnum():
+                    yield Span(text, start, start + size, "iban")
 
     def identity(self, value: str) -> str:
         return _SIGNS.sub("", value).upper()

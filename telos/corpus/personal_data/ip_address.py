@@ -11,6 +11,7 @@ before: of the former those that are real, 1.1.1.1 and 8.8.8.8, are public name 
 tests/corpus/personal_data/test_ip_address.py.
 """
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ _DOCUMENTATION = [
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 
+@functools.lru_cache(maxsize=65536)
 def kind_of(written: str) -> str | None:
     """ "ip_address", "private_ip_address", or None where it is no address or nobody's."""
     try:

@@ -17,6 +17,7 @@ from telos.corpus.personal_data import Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import luhn, luhn_digit
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
+from telos.corpus.personal_data.resident_id import has_form
 
 ISSUERS = (
     (r"4", (16, 19)),  # Visa
@@ -71,6 +72,8 @@ class PaymentCard(Recogniser):
         if re.match(rb"[A-Za-z0-9_@%&=/-]|\.[0-9]", after) and not re.match(rb"[/-][^0-9]", after):
             return False
         if len(digits) == 13 and digits.startswith(("978", "979")):  # ISBN-13
+            return False
+        if len(digits) == 18 and has_form(digits):  # an identity number with a wrong check character
             return False
         return issued(digits) or bool(_CARD.search(before) or _CARD.search(after))
 

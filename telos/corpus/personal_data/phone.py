@@ -142,12 +142,12 @@ class Phone(Recogniser):
                 yield first, last
 
     def _valid(self, shape: str, written: str) -> bool:
-        if shape in ("mobile", "landline", "service"):
-            return "CN" in self.regions and valid(written, "CN", False)
+        if "CN" in self.regions and shape != "trunk" and valid(written, "CN", False):
+            return True
+        if shape in ("mobile", "service"):
+            return False
         if shape == "nanp":
-            return ("US" in self.regions and valid(written, "US", False)) or (
-                "CN" in self.regions and valid(written, "CN", False)
-            )
+            return "US" in self.regions and valid(written, "US", False)
         if written.startswith("00"):
             return valid("+" + written[2:], None, False)
         return any(valid(written, region, True) for region in self.regions if region != "US")

@@ -67,7 +67,12 @@ _WORD = re.compile("身份证|身分证|公民身份|证件号|identity (?:card|
 
 def valid(number: str) -> bool:
     """Whether 18 characters are such a number."""
-    return number[:2] in PROVINCES and _date(number[6:14]) and number[17].upper() == mod_11_2(number[:17])
+    return has_form(number) and number[17].upper() == mod_11_2(number[:17])
+
+
+def has_form(number: str) -> bool:
+    """Whether 18 characters begin with a province and hold a date, whatever their check character."""
+    return number[:2] in PROVINCES and _date(number[6:14])
 
 
 def _date(digits: str) -> bool:

@@ -12,7 +12,8 @@ from telos.corpus.personal_data import Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
-_HOST = re.compile(rb"://(?:[^/?#@]*@)?(?:[A-Za-z0-9-]+\.)*(example\.(?:com|net|org)|[A-Za-z0-9-]+|\[[0-9A-Fa-f:.]+\])")
+_HOST = re.compile(rb"://(?:[^/?#@]*@)?(?:[A-Za-z0-9]|\[[0-9A-Fa-f:])")
+_NOBODY = re.compile(rb"://(?:[^/?#@]*@)?(?:[A-Za-z0-9-]+\.)*example\.(?:com|net|org)(?![A-Za-z0-9.-])", re.I)
 
 
 class Url(Recogniser):
@@ -22,8 +23,8 @@ class Url(Recogniser):
 
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
         for _, text, start, end in candidates:
-            host = _HOST.search(view.cut(start, end))
-            if host and not host[1].startswith(b"example."):
+            url = view.cut(start, end)
+            if _HOST.search(url) and not _NOBODY.search(url):
                 yield Span(text, start, end, "url")
 
     def made_up(self, value: str, draw: Draw) -> str:
