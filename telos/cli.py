@@ -4,6 +4,7 @@ Nothing heavy is imported before a verb needs it: ``telos --help`` must answer a
 """
 
 import errno
+import io
 import os
 import sys
 from itertools import chain
@@ -247,6 +248,9 @@ def version() -> None:
 def _split(words: list[str] | None) -> tuple[list[str], list[str]]:
     from telos.foundation.overrides import split_arguments
 
+    if "" in (words or []):  # not "no path", which means this Python installation
+        raise TelosError("a path must have at least one character", "an empty word, as of a variable that is not set",
+                         "give the path, or leave it out")  # fmt: skip
     return split_arguments(words or [])
 
 
@@ -265,9 +269,14 @@ def _exactly_one(paths: list[str], must: str, example: str) -> str:
 def _answer(data: Any, as_json: bool, text: str) -> None:
     """Results go to standard output: for people, or as one last line of JSON."""
     if as_json:
+        import json
+
         import orjson
 
-        sys.stdout.write(orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+        line = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        if sys.stdout.encoding.lower() != "utf-8":
+            line = json.dumps(json.loads(line))  # with \u escapes, which every encoding holds
+        sys.stdout.write(line + "\n")
     else:
         sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
@@ -280,6 +289,8 @@ def main() -> None:
     """
     # Threads that wait for work spin only for some microseconds: as fast alone, and twice as fast beside other work.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal in GBK has no 🙂
     try:
         for word in sys.argv[1:]:
             _require_utf8(word)

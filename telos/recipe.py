@@ -27,6 +27,9 @@ from telos.train.settings import Train
 if TYPE_CHECKING:
     from telos.run import Result
 
+COMMAND_LINE = "the command line"
+"""The origin of what `telos run PATH --budget B` says without naming a setting."""
+
 Origin = dict[str, str]
 """Dotted path of a setting → where its value came from."""
 
@@ -82,17 +85,41 @@ class Run(Spec):
 
 def for_path(path: str | None, budget: str | None, file: str | Path | None = None) -> dict[str, Any]:
     """Data of the recipe that `telos run PATH --recipe FILE --budget B` means."""
-    data = over_file(source_of([path] if path else []), file) | {"#": str(file or "the command line")}
+    data = over_file(source_of([path] if path else []), file) | {"#": str(file or COMMAND_LINE)}
     if budget is not None:
         data["train"] = (data.get("train") or {}) | {"budget": budget}
     return data
 
 
 def source_of(paths: list[str]) -> dict[str, Any] | None:
-    """Settings of the source that paths and addresses on a command line mean; None where there are none."""
+    """Settings of the source that paths and addresses on a command line mean; None where there are none.
+
+    ``hf://OWNER/NAME`` is a dataset; an address that ends as web archives and lists of them do is an archive, any other a site to
+    crawl; the rest are files and folders.  `TelosError` where they are of several kinds."""
     if not paths:
         return None
-    return {"kind": "files", "path": paths[0] if len(paths) == 1 else paths}
+    kinds = {_kind_of(path) for path in paths}
+    if len(kinds) > 1:
+        raise TelosError("the texts on a command line must come from one kind of source", ", ".join(sorted(kinds)),
+                         "put them into a mixture: corpus.kind=mixture in a recipe (telos list sources)")  # fmt: skip
+    kind, given = kinds.pop(), paths[0] if len(paths) == 1 else paths
+    if kind == "hugging_face":
+        if len(paths) > 1:
+            raise TelosError(
+                "telos takes one dataset at a time", ", ".join(paths), "put them into a mixture: corpus.kind=mixture"
+            )
+        return {"kind": kind, "name": given}
+    if kind == "warc" and len(paths) == 1 and paths[0].endswith((".paths", ".paths.gz")):
+        return {"kind": kind, "paths": given}
+    return {"kind": kind, "start" if kind == "web" else "path": given}
+
+
+def _kind_of(path: str) -> str:
+    if path.startswith("hf://"):
+        return "hugging_face"
+    if path.lower().startswith(("http://", "https://")):
+        return "warc" if path.lower().removesuffix(".gz").endswith((".warc", ".wet", ".arc", ".paths")) else "web"
+    return "files"
 
 
 def over_file(source: dict[str, Any] | None, file: str | Path | None) -> dict[str, Any]:
@@ -142,8 +169,11 @@ def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
     """The recipe with overrides laid over it, and the origin of every value."""
     name, lines = data.get("#", "the call"), data.get("#lines", {})
     given = {key: value for key, value in data.items() if key not in ("#", "#lines")}
-    _refuse_two_budgets(given, name, overrides)
+    called = given["train"]["budget"] if name == COMMAND_LINE and "train" in given else None
+    _refuse_two_budgets(called, overrides)
     laid = laid_over.apply(given, overrides, _default_kinds(Run))
+    if called is not None and isinstance(laid["train"], dict):  # `train={…}` replaces the group, not what --budget says
+        laid["train"].setdefault("budget", called)
     made = Run.parse(laid)
     changed = [laid_over.parse(override)[0] for override in overrides]
     origin: Origin = {}
@@ -171,11 +201,14 @@ def _default_kinds(spec: type[Spec], path: str = "") -> dict[str, str]:
     return found
 
 
-def _refuse_two_budgets(given: dict[str, Any], name: str, overrides: list[str]) -> None:
-    budgets = [o for o in overrides if o.startswith("train.budget=")]
-    in_call = name == "the command line" and "train" in given
-    if len(budgets) + in_call > 1:
-        found = [f"--budget {given['train']['budget']}"] * in_call + budgets
+def _refuse_two_budgets(called: str | None, overrides: list[str]) -> None:
+    """``called``: what --budget says, None where it is not given."""
+    found = [] if called is None else [f"--budget {called}"]
+    for override in overrides:
+        path, value = laid_over.parse(override)
+        if path == ("train", "budget") or (path == ("train",) and isinstance(value, dict) and "budget" in value):
+            found.append(override)
+    if len(found) > 1:
         raise TelosError("a run has one budget", " and ".join(found), "give one of them")
 
 

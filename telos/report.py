@@ -175,7 +175,7 @@ def _machine(trained: Trained) -> dict[str, Any]:
 
 
 def _curves(metrics: Path) -> dict[str, Any]:
-    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate")}
+    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate_scale")}
     validation: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token")}
     for line in record.read(metrics):
         found, name = (
@@ -185,7 +185,7 @@ def _curves(metrics: Path) -> dict[str, Any]:
             for column, key in (("steps", "step"), ("tokens", "tokens"), ("seconds", "seconds"), ("nats_per_token", name)):
                 found[column].append(line[key])
             if found is train:
-                train["learning_rate"].append(line["learning_rate_scale"])
+                train["learning_rate_scale"].append(line["learning_rate_scale"])
     return {name: curve for name, curve in (("train", train), ("validation", validation)) if curve["steps"]}
 
 
@@ -217,9 +217,9 @@ def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -
     """The first tokens of some held-out documents, continued; the last sample begins a text of its own."""
     end = trained.model.vocabulary.end_of_text
     starts = np.concatenate([[0], np.flatnonzero(held.tokens[:-1] == end) + 1])
-    count = recipe.evaluate.samples - 1
+    room = min(PROMPT_TOKENS, trained.model.context_length // 4)
+    count = recipe.evaluate.samples - 1 if room else 0
     chosen = starts[np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(int)] if count else []
-    room = max(1, min(PROMPT_TOKENS, trained.model.context_length // 4))
     prompts = []
     for start in chosen:
         tokens = held.tokens[start : start + room]

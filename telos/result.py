@@ -6,7 +6,7 @@ from typing import Any
 
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.verdict import Baseline, sentence
-from telos.foundation.files import read_json
+from telos.foundation.files import read_facts
 from telos.foundation.units import format_bytes, format_count, format_seconds
 
 _HEADLINE = ("bits_per_byte", "bits_per_byte_ci95", "nats_per_token", "perplexity", "nats_per_character", "test_bytes")
@@ -34,7 +34,7 @@ class Result:
 
     @classmethod
     def read(cls, folder: Path) -> "Result":
-        return cls(folder, read_json(folder / "report.json"))
+        return cls(folder, read_facts(folder / "report.json"))
 
     @property
     def model(self) -> Path:

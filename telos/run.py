@@ -55,12 +55,14 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
         from telos import training
 
         training.check(recipe)
+        if record.exists() and _changed(files.read_facts(record)["settings"], facts["settings"]):
+            (out / "checkpoints/choices.json").unlink(missing_ok=True)  # measured for another recipe
         text_bytes = sum(item.size_bytes for item in recipe.corpus.inputs())
         files.require_free(out, text_bytes * DISK_BYTES_PER_TEXT_BYTE, "this run")
         files.write_file(out / "recipe.yaml", recipe.to_yaml())
         files.write_json(record, facts)
         return None
-    known = files.read_json(record)
+    known = files.read_facts(record)
     changed = _changed(known["settings"], facts["settings"])
     if changed:
         shown = ", ".join(f"{name} {old!r} → {new!r}" for name, old, new in changed[:3])
@@ -69,7 +71,7 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
     if known["text_fingerprint"] != facts["text_fingerprint"]:
         raise TelosError(f"{out} must be a new folder, or one of the same run", "the texts have changed since it began",
                          "choose another --out, or remove that folder")  # fmt: skip
-    if (out / "report.json").exists() and files.read_json(out / "report.json")["full"] >= full:
+    if (out / "report.json").exists() and files.read_facts(out / "report.json")["full"] >= full:
         progress.say(f"{out} is finished; this is its result")
         return Result.read(out)
     return None
@@ -97,12 +99,13 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     held = HeldOut.of(prepared.corpus, prepared.stores, prepared.tokenizer, recipe.evaluate.max_bytes)
     climbing = None
     if full and recipe.evaluate.baselines:
-        climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=out / "tokens/train",
+        climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=prepared.stores["train"],
                                 vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
     try:
-        trained = training.train_model(recipe, prepared, held, out, clock)
+        waiting = climbing.waiting_seconds if climbing is not None else None
+        trained = training.train_model(recipe, prepared, held, out, clock, waiting=waiting)
         if trained.outcome is not None:
-            files.write_json(out / "run.json", files.read_json(out / "run.json") | {"choices": trained.outcome.choices})
+            files.write_json(out / "run.json", files.read_facts(out / "run.json") | {"choices": trained.outcome.choices})
             if trained.outcome.stopped_by:
                 raise Stopped(trained.outcome.stopped_by, trained.outcome.step, trained.outcome.exit_code, out)
         return report.finish(recipe, prepared, held, trained, climbing, out=out, full=full)

@@ -72,7 +72,7 @@ def room_for_text(run: Run) -> int | None:
 
 def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> None:
     record = folder / "stages.json"
-    known = files.read_json(record) if record.exists() else {}
+    known = files.read_facts(record) if record.exists() else {}
     to = folder / name
     if known.get(name, {}).get("key") == key and _manifest_hash(to) == known[name]["manifest"]:
         try:

@@ -1,6 +1,7 @@
 """From token stores to a trained model: what the loop is given, and what comes back; counting models are fitted."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ CLOSING_SECONDS = 3.0
 VALIDATION_TOKENS = 16_384
 """Validation during training scores about so many tokens, from the beginnings of documents chosen by their hash."""
 VALIDATION_TOKENS_PER_DOCUMENT = 2_048
+
+Waiting = Callable[[float], float]
 
 
 @dataclass
@@ -74,8 +77,13 @@ def check(recipe: Run) -> None:
                          "set a smaller evaluate.stride")  # fmt: skip
 
 
-def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock) -> Trained:
-    """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
+def train_model(
+    recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock, *, waiting: Waiting | None = None
+) -> Trained:
+    """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints.
+
+    ``waiting``: how much of so many seconds that are left to keep for what is waited for after the training.
+    """
     began = time.perf_counter()
     vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
     store = prepared.stores["train"]
@@ -92,28 +100,34 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
         network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=_validation(recipe, prepared, held, clock, rows),
+        evaluate=_validation(recipe, prepared, held, clock, rows, waiting=waiting),
     )  # fmt: skip
     spent = outcome.overhead_seconds + outcome.trained_seconds
     return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent)
 
 
 def _validation(
-    recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock, rows: int
+    recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock, rows: int, *, waiting: Waiting | None
 ) -> Callable[[Any], dict[str, float]] | None:
-    """Scores a part of the validation text, and by the time that takes keeps enough of the budget for the held-out text."""
+    """Scores a part of the validation text, and by the time that takes keeps enough of the budget for the held-out text and
+    for what is waited for."""
     store = prepared.stores.get("validation")
     if store is None:
         return None
     tokens = _some(store)
+    taken: deque[float] = deque(maxlen=3)
 
     def evaluate(network: Any) -> dict[str, float]:
         began = time.perf_counter()
         nats = network_nll(network, tokens, rows=rows, what="validation")
-        seconds = time.perf_counter() - began
+        taken.append(time.perf_counter() - began)
+        # The middle one of the last: a moment in which something else ran must not end the training early.
+        seconds = sorted(taken)[(len(taken) - 1) // 2]
         length, end = network.context_length, network.vocabulary.end_of_text
         ahead = _batches(held.tokens, end, length, recipe.evaluate.stride or max(1, length // 2), rows)
         clock.reserve_seconds = CLOSING_SECONDS + seconds * ahead / _batches(tokens, end, length, length, rows)
+        if waiting is not None and clock.available_seconds is not None:
+            clock.reserve_seconds += waiting(clock.available_seconds - clock.trained_seconds)
         return {"nats_per_token": float(nats.mean(dtype=np.float64))}
 
     return evaluate

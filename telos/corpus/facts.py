@@ -44,7 +44,7 @@ def personal_data(facts: dict[str, Any], steps: Sequence[Step]) -> list[dict[str
     for step in steps:
         if not step.conceals:
             continue
-        counts = facts["counts"].get(step.name, {})
+        counts = {name: n for name, n in facts["counts"].get(step.name, {}).items() if not name.startswith("spans_")}
         looked_for = [one["kind"] for one in step.settings.get("types", ()) if isinstance(one, dict)]
         names = sorted({*counts, *looked_for}, key=lambda name: (-counts.get(name, 0), name))
         masked = step.settings.get("replacement", "placeholder") == "placeholder"

@@ -21,6 +21,7 @@ from telos.corpus.dedup import FACTS
 from telos.corpus.filters import Filter, Verdict
 from telos.corpus.marking import hidden
 from telos.corpus.reading import Reader
+from telos.corpus.spans import follow
 from telos.corpus.texts import COLUMNS, Texts
 from telos.corpus.work import Work
 from telos.foundation import files
@@ -167,8 +168,16 @@ def _judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account)
     verdict = rule.judge(inside, work.prepared(name)) if len(inside) else Verdict.keep_all(inside)
     if not rows.all():
         verdict = _spread(verdict, rows, texts)
-    after = texts.replace(**verdict.columns).take(verdict.reasons == 0) if verdict.columns else texts.take(verdict.reasons == 0)
+    after = changed(texts, verdict).take(verdict.reasons == 0)
     return after, account.judged(name, rule.reasons, texts, verdict, after, hidden if rule.conceals else None)
+
+
+def changed(texts: Texts, verdict: Verdict) -> Texts:
+    """All documents with the columns that a verdict changes, and spans where they stand in changed texts."""
+    if not verdict.columns:
+        return texts
+    after = texts.replace(**verdict.columns)
+    return follow(texts, after, verdict.counts) if "text" in verdict.columns else after
 
 
 def _spread(verdict: Verdict, rows: np.ndarray, texts: Texts) -> Verdict:
@@ -204,8 +213,7 @@ def carry_out(  # noqa: PLR0917
             decision = _slice(pq.read_table(work.decision(number, place, bucket), memory_map=True), start, len(texts))
             verdict = rule.apply(texts, decision)
             before = texts.take(left)
-            if verdict.columns:
-                texts = texts.replace(**verdict.columns)
+            texts = changed(texts, verdict)
             stays = left & (verdict.reasons == 0)
             places = np.cumsum(left) - 1
             narrowed = Verdict(verdict.reasons[left], dict.fromkeys(verdict.columns), verdict.counts,

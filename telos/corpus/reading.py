@@ -18,6 +18,7 @@ from telos.corpus.clean import Clean, document_id
 from telos.corpus.filters import Verdict
 from telos.corpus.inputs import Job
 from telos.corpus.sources import RawDocument, Source
+from telos.corpus.spans import follow
 from telos.corpus.texts import COLUMNS, Texts
 from telos.foundation.errors import TelosError
 
@@ -120,9 +121,9 @@ class Reader:
         self.account.stage("read").keep(sum(sizes), sum(sizes), n)
         refusals = [self.clean.refusal(text) for text in texts]
         reasons = np.array([0 if r is None else REFUSALS.index(r) + 1 for r in refusals], np.uint8)
-        kept = made.take(reasons == 0)
-        verdict = Verdict(reasons, {"text": made.text})
-        return kept, self.account.judged("clean", REFUSALS, made.replace(text=raw), verdict, kept)
+        before, verdict = made.replace(text=raw), Verdict(reasons, {"text": made.text})
+        kept = follow(before, made, verdict.counts).take(reasons == 0)
+        return kept, self.account.judged("clean", REFUSALS, before, verdict, kept)
 
 
 def _json(document: RawDocument) -> str | None:

@@ -21,13 +21,13 @@ _MOST_POINTS = 400
 
 
 class Curve(TypedDict, total=False):
-    """Equally long columns; ``seconds`` are of training."""
+    """Equally long columns; ``seconds`` are of training, ``learning_rate_scale`` is the schedule's factor, 0–1."""
 
     steps: Sequence[float]
     tokens: Sequence[float]
     seconds: Sequence[float]
     nats_per_token: Sequence[float]
-    learning_rate: Sequence[float]
+    learning_rate_scale: Sequence[float]
 
 
 def ladder(rungs: Sequence[tuple[str, float, Interval | None, bool]]) -> str:
@@ -76,18 +76,18 @@ def loss(train: Curve, validation: Curve | None, over: Literal["seconds", "token
     return _svg(f"loss-{over}", draw, 5.2, 3.0, left_inches=0.7)
 
 
-def learning_rate(train: Curve) -> str:
-    """The learning rate, or its scale, at each step."""
-    x, y = _binned(train["steps"], train["learning_rate"])
+def learning_rate_scale(train: Curve) -> str:
+    """The factor on every learning rate, 0–1, at each step."""
+    x, y = _binned(train["steps"], train["learning_rate_scale"])
 
     def draw(axes: "Axes") -> None:
         axes.plot(x, y, color=OURS, linewidth=1.6)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("step")
-        axes.set_ylabel("learning rate")
+        axes.set_ylabel("learning rate ÷ its peak")
         axes.grid(color="#e5e7ea")
 
-    return _svg("learning-rate", draw, 5.2, 2.2, left_inches=0.7)
+    return _svg("learning-rate-scale", draw, 5.2, 2.2, left_inches=0.7)
 
 
 def _svg(name: str, draw: "Callable[[Axes], None]", width: float, height: float, left_inches: float) -> str:

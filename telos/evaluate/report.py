@@ -141,6 +141,6 @@ def _plots(report: Report) -> dict[str, str]:
             if over in train:
                 shown = validation if validation and over in validation else None
                 found[f"loss_{over}"] = plots.loss(train, shown, over)  # type: ignore[arg-type]
-    if train and "steps" in train and len(train.get("learning_rate", ())) > 1:
-        found["learning_rate"] = plots.learning_rate(train)
+    if train and "steps" in train and len(train.get("learning_rate_scale", ())) > 1:
+        found["learning_rate_scale"] = plots.learning_rate_scale(train)
     return found

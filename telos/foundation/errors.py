@@ -14,8 +14,11 @@ class TelosError(Exception):
         super().__init__(f"{must}\n  found: {found}\n  to do: {fix}")
 
 
-class SpecError(TelosError):
-    """A setting that cannot be; ``path`` is its dotted place in the recipe."""
+class SpecError(TelosError, ValueError):
+    """A setting that cannot be; ``path`` is its dotted place in the recipe.
+
+    A `ValueError` too, so that pydantic adds the place of the spec that it comes from, however deep (`telos.foundation.spec`).
+    """
 
     def __init__(self, path: tuple[str, ...], must: str, found: str, fix: str):
         self.path = path

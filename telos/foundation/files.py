@@ -84,6 +84,19 @@ def read_json(path: Path) -> Any:
     return orjson.loads(Path(path).read_bytes())
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """`read_json` of a file that a run wrote about itself; `TelosError` where it is damaged."""
+    try:
+        facts = read_json(path)
+    except orjson.JSONDecodeError as error:
+        facts = str(error)
+    if not isinstance(facts, dict):
+        raise TelosError(
+            f"{path} must be as the run wrote it", f"damaged content: {facts}", "put it back, or choose another --out"
+        )
+    return facts
+
+
 @contextlib.contextmanager
 def commit_folder(path: Path, **facts: Any) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block ends without an error.
@@ -165,9 +178,10 @@ def _claim(folder: Path) -> int | None:
 
 
 def seal(folder: Path, **facts: Any) -> None:
-    """Fsync every file of a folder and write its manifest, replacing one that is there."""
+    """Fsync every file of a folder and write its manifest, replacing one that is there; anybody may read them."""
     listed = {}
     for file in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST):
+        file.chmod(0o644)  # some libraries write for the owner alone
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
         name = str(file.relative_to(folder))
@@ -180,13 +194,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a committed folder; `TelosError` where there is none or it cannot be read."""
     try:
         manifest = read_json(folder / MANIFEST)
-        assert isinstance(manifest["files"], dict)
+        if not all(isinstance(file["bytes"], int) and isinstance(file["sha256"], str) for file in manifest["files"].values()):
+            raise TypeError
         return manifest
     except FileNotFoundError:
         raise TelosError(
             f"{folder} must have a {MANIFEST}", "none: it was never finished", "remove the folder and run again"
         ) from None
-    except (orjson.JSONDecodeError, AssertionError, KeyError, TypeError, UnicodeDecodeError):
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         raise TelosError(f"{folder / MANIFEST} must be readable", "damaged content", "remove the folder and run again") from None
 
 

@@ -20,8 +20,8 @@ WORTH_A_LINE_SECONDS = 1.0
 def progress(what: str, total: float | None, unit: str) -> Iterator[Advance]:
     """Show one piece of long work; yields the function that advances it.
 
-    ``total`` in ``unit`` (None where it is not known).  A terminal gets a bar; anything else one line at the start of
-    the work and one every ten seconds, so that logs stay short.
+    ``total`` in ``unit`` (None where it is not known).  A terminal gets a bar; anything else one line every ten seconds
+    and one at the end of work of a second or more, so that logs stay short.
     """
     if sys.stderr.isatty():
         yield from _bar(what, total, unit)
@@ -62,9 +62,7 @@ def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
 
 def _lines(what: str, total: float | None, unit: str) -> Iterator[Advance]:
     began = last = time.perf_counter()
-    done = 0.0
-
-    expected = total
+    done, expected = 0.0, total
 
     def advance(by: float = 1.0, note: str = "", total: float | None = None) -> None:
         nonlocal done, last, expected

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from telos.foundation.files import write_file
+
 
 class Record:
     """An append-only JSON Lines file.
@@ -20,16 +22,17 @@ class Record:
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - open as long as the record
 
     def append(self, **values: Any) -> None:
-        """One line in one write, so that a crash leaves whole lines."""
-        self._file.write(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        """One line in one write, so that a crash leaves whole lines; a disk that takes only a part of it is asked again, and
+        says then that it is full."""
+        line = memoryview(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        while line:
+            line = line[self._file.write(line) :]
 
     def keep(self, step: int) -> None:
         lines = [line for line in read(self.path) if line.get("step", 0) <= step]
         whole = b"".join(orjson.dumps(line) + b"\n" for line in lines)
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_bytes(whole)
         self._file.close()
-        os.replace(temporary, self.path)
+        write_file(self.path, whole)
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - open as long as the record
 
     def close(self) -> None:

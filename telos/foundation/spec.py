@@ -19,11 +19,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, field_validator
 from pydantic_core import core_schema
 
 from telos.foundation import yaml
 from telos.foundation.errors import SpecError, nearest
+from telos.foundation.explain import explain, short
 
 FAMILY_MARK = "x-telos-family"
 """Stands in a member's own JSON Schema for a field of a family; `telos.foundation.schema` puts the union there."""
@@ -59,6 +60,14 @@ class Spec(BaseModel):
     # Pydantic then validates a spec inside a spec without calling `__init__`, so that an error keeps its whole path.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
+    @field_validator("*")
+    @classmethod
+    def _within_64_bits(cls, value: Any) -> Any:
+        """Numbers that JSON, and so the hash and every file of a run, can hold."""
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError("must be a whole number of 64 bits")
+        return value
+
     # -- families ---------------------------------------------------------------------------------------------------
 
     @classmethod
@@ -93,32 +102,27 @@ class Spec(BaseModel):
         return members[0]
 
     @classmethod
-    def _take(cls, value: Any, info: core_schema.ValidationInfo) -> Self:
+    def _take(cls, value: Any) -> Self:
         """Validate a family field: instance, mapping with ``kind`` or bare word."""
-        name = getattr(info, "field_name", None)
-        at = (name,) if name else ()
         if isinstance(value, cls):
             return value
         if isinstance(value, str):
             value = {"kind": value}
         if not isinstance(value, Mapping):
-            raise SpecError(at, f"must be a mapping with a 'kind' ({', '.join(cls.kinds())})", _short(value),
+            raise SpecError((), f"must be a mapping with a 'kind' ({', '.join(cls.kinds())})", short(value),
                             f"write {{kind: {cls._default_kind or cls.kinds()[0]}}}")  # fmt: skip
         settings = dict(value)
         kind = settings.pop("kind", cls._default_kind)
-        try:
-            if kind is None:
-                raise SpecError(("kind",), f"must be given ({', '.join(cls.kinds())})", "no 'kind'", "add it")
-            _require_words(settings)
-            return cls.member(kind)(**settings)
-        except SpecError as error:
-            raise error.under(*at) from None
+        if kind is None:
+            raise SpecError(("kind",), f"must be given ({', '.join(cls.kinds())})", "no 'kind'", "add it")
+        _require_words(settings)
+        return cls.member(kind)(**settings)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         if not cls._is_base:
             return handler(source)
-        return core_schema.with_info_plain_validator_function(
+        return core_schema.no_info_plain_validator_function(
             cls._take, serialization=core_schema.plain_serializer_function_ser_schema(lambda member: member.dump())
         )
 
@@ -132,11 +136,11 @@ class Spec(BaseModel):
     def parse(cls, data: Any) -> Self:
         """A spec from plain data (what YAML or JSON gives); for a family base, of the member that ``kind`` names."""
         if cls._is_base:
-            return cls._take(data, None)  # type: ignore[arg-type]
+            return cls._take(data)
         if isinstance(data, cls):
             return data
         if not isinstance(data, Mapping):
-            raise SpecError((), "must be a mapping of settings", _short(data), "write 'name: value' lines")
+            raise SpecError((), "must be a mapping of settings", short(data), "write 'name: value' lines")
         settings = dict(data)
         if cls._family is not None and settings.get("kind") == cls.kind():
             del settings["kind"]
@@ -176,36 +180,6 @@ def stable_hash(data: Any) -> str:
     return hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-def explain(cls: type[Spec], error: ValidationError) -> SpecError:
-    """Pydantic's first complaint as a three-part error with the place, what was found and the probable remedy."""
-    first = error.errors(include_url=False)[0]
-    path = tuple(str(part) for part in first["loc"])
-    found = _short(first.get("input"))
-    if first["type"] == "extra_forbidden":
-        holder: Any = cls
-        for part in path[:-1]:
-            holder = _fields(holder)[part].annotation if part in _fields(holder) else None
-        valid = sorted(_fields(holder))
-        meant = nearest(path[-1], valid)
-        return SpecError(path, f"valid names here are {', '.join(valid) or '(none)'}", f"unknown name '{path[-1]}'",
-                         f"write '{meant}'" if meant else f"remove '{path[-1]}'")  # fmt: skip
-    if first["type"] == "missing":
-        return SpecError(path, "must be given", "nothing", f"add '{path[-1]}: …'")
-    if first["type"] in ("value_error", "assertion_error"):
-        message = str(first.get("ctx", {}).get("error", first["msg"]))
-        return SpecError(path, message, found, f"change {'it' if path else 'one of them'}")
-    message = first["msg"]
-    message = message[0].lower() + message[1:]
-    return SpecError(path, message.replace("input should be", "must be"), f"{found} ({type(first.get('input')).__name__})",
-                     "change it to such a value")  # fmt: skip
-
-
-def _fields(cls: Any) -> dict[str, Any]:
-    """Fields by the name that a recipe uses."""
-    fields = cls.model_fields if isinstance(cls, type) and issubclass(cls, BaseModel) else {}
-    return {info.alias or name: info for name, info in fields.items()}
-
-
 def plain(value: Any) -> Any:
     """A setting as plain data: what YAML and JSON can hold."""
     if isinstance(value, Spec):
@@ -217,8 +191,3 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "…"

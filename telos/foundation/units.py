@@ -1,5 +1,6 @@
 """Quantities as people write them: durations, counts and bytes."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,7 +23,7 @@ _NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 class Duration:
     """How long: ``"3m"``, ``"90s"``, ``"2000 steps"``, ``"5M tokens"``, ``"2 epochs"`` or ``"10%"`` of the whole.
 
-    ``value`` is in ``unit``; a percentage is held as a fraction in 0–1.
+    ``value`` is in ``unit``, finite and not negative; a percentage is held as a fraction in 0–1.
     """
 
     value: float
@@ -43,10 +44,10 @@ class Duration:
                 break
             total, rest = total + float(match[1]) * _SECONDS[match[2]], rest[match.end() :]
         if not rest and compact:
-            return cls(total, "seconds")
+            return cls(_finite(total), "seconds")
         match = re.fullmatch(_NUMBER + r"\s*([kKMGBT]?)\s*([a-z]+)", compact)
         if match and match[3] in _COUNTED:
-            return cls(float(match[1]) * _SCALE[match[2]], _COUNTED[match[3]])
+            return cls(_finite(float(match[1]) * _SCALE[match[2]]), _COUNTED[match[3]])
         raise ValueError(_DURATION_HELP)
 
     def __str__(self) -> str:
@@ -79,6 +80,13 @@ def _within(fraction: float) -> float:
     return fraction
 
 
+def _finite(number: float) -> float:
+    """``1e400`` is infinite as a float."""
+    if not math.isfinite(number):
+        raise ValueError("must be a number that a float can hold")
+    return number
+
+
 def parse_bytes(text: str | int) -> int:
     """``"16 MB"`` → 16000000, ``"4GiB"`` → 4294967296; a bare number is bytes."""
     if isinstance(text, int) and not isinstance(text, bool):
@@ -86,7 +94,7 @@ def parse_bytes(text: str | int) -> int:
     match = re.fullmatch(_NUMBER + r"\s*([a-zA-Z]*)", str(text).strip())
     if not match or (match[2].lower() or "b") not in _BYTES:
         raise ValueError("must be a size such as 500000, 16 MB or 4 GiB")
-    return int(float(match[1]) * _BYTES[match[2].lower() or "b"])
+    return int(_finite(float(match[1]) * _BYTES[match[2].lower() or "b"]))
 
 
 def format_bytes(count: float) -> str:

@@ -16,8 +16,24 @@ _CORE = [
 ]  # fmt: skip
 
 
+_PREFIX = "tag:yaml.org,2002:"
+_TAGS = {f"{_PREFIX}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
+
+
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - as the class above declares it
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Plain data: only the tags of the core schema, nothing within itself, and what a tag says must be true."""
+        if node.tag not in _TAGS:
+            tag = node.tag.replace(_PREFIX, "!!")
+            raise yaml.constructor.ConstructorError(None, None, f"the tag {tag} is none of a recipe's", node.start_mark)
+        try:
+            return super().construct_object(node, deep=True)
+        except (KeyError, TypeError, ValueError):
+            what = repr(node.value[:40]) if isinstance(node, yaml.ScalarNode) else "this"
+            problem = f"{what} is no {node.tag.removeprefix(_PREFIX)}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen: dict[Any, int] = {}
@@ -61,11 +77,17 @@ def load(text: str, name: str = "recipe") -> Any:
         loader = _Loader(text)
         loader.name = name
         return loader.get_single_data()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        found = f"the character U+{ord(text[error.position]):04X}, line {line}"
+        raise TelosError(f"{name} must be valid YAML", found, "mend that line") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "the text ends too early"
         raise TelosError(f"{name} must be valid YAML", f"{problem}{place}", "mend that line") from None
+    except RecursionError:
+        raise TelosError(f"{name} must be valid YAML", "groups within groups, too deep", "mend it") from None
 
 
 def lines(text: str) -> dict[tuple[str, ...], int]:

@@ -19,6 +19,8 @@ _STATES = {first: 4 + i for i, first in enumerate(_SECOND)}
 _NEEDED = np.array([0, 1, 2, 3, 2, 2, 3, 3, 127], np.int8)
 """Bytes that the character still needs, by state: 0 … 3 plain, then after each of `_SECOND`, then the broken state."""
 _BROKEN = 8
+_MOST_NEEDED = 3
+"""No character needs more bytes than this after its first: the broken state is out however many tokens are left."""
 
 
 def _automaton() -> np.ndarray:
@@ -56,7 +58,7 @@ class Characters:
     def allowed(self, state: int, tokens_left: int) -> np.ndarray:
         """bool (V,): tokens that break no character and leave none that ``tokens_left`` more tokens (of at least one byte
         each) could not complete."""
-        return self._needed[state] <= tokens_left
+        return self._needed[state] <= min(tokens_left, _MOST_NEEDED)
 
     def state(self, ids: Iterable[int], state: int = WHOLE) -> int:
         """The state after these tokens; bytes that break a character are passed over."""

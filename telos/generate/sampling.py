@@ -15,6 +15,9 @@ from torch import Tensor
 from telos.foundation.random import generator
 from telos.foundation.spec import Spec
 
+SMALLEST_TEMPERATURE = 1e-5
+"""Logits divided by less come near the end of fp32; from here on the most probable token is all but certain anyway."""
+
 
 class Sampling(Spec):
     """How tokens are chosen and when to stop.
@@ -31,11 +34,18 @@ class Sampling(Spec):
     top_k: int | None = Field(None, ge=1)
     top_p: float | None = Field(None, gt=0, le=1)
     min_p: float | None = Field(None, ge=0, le=1)
-    repetition_penalty: float = Field(1.0, gt=0)
+    repetition_penalty: float = Field(1.0, ge=0.01, le=100)
     seed: int = Field(1, ge=0)
     max_tokens: int = Field(256, ge=1)
     stop: tuple[str, ...] = ()
     whole_characters: bool = True
+
+    @field_validator("temperature")
+    @classmethod
+    def _logits_stay_finite(cls, temperature: float) -> float:
+        if 0 < temperature < SMALLEST_TEMPERATURE:
+            raise ValueError(f"must be 0, which takes the most probable token, or at least {SMALLEST_TEMPERATURE}")
+        return temperature
 
     @field_validator("stop")
     @classmethod

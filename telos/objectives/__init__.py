@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     import torch
 
 Example = dict[str, np.ndarray]
-"""Column name → array whose first axis is time (or empty for one value a row).  Columns that every objective fills:
+"""Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Columns of a micro-batch as tensors of shape (B, T): those of its examples, padded with 0 to one length."""
+    """Columns of a micro-batch as tensors of shape (B, T, …), those of its examples, padded with 0 to one length; of shape
+    (B,) for a column with one value a row."""
 
     columns: "dict[str, torch.Tensor]"
 
@@ -99,9 +100,9 @@ def collate(examples: list[Example], device: str = "cpu") -> Batch:
     columns = {}
     for name in examples[0]:
         arrays = [e[name] for e in examples]
-        longest = max(a.shape[0] for a in arrays)
-        joined = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        longest = [max(a.shape[0] for a in arrays)] if arrays[0].ndim else []
+        joined = np.zeros((len(arrays), *longest, *arrays[0].shape[1:]), arrays[0].dtype)
         for i, a in enumerate(arrays):
-            joined[i, : a.shape[0]] = a
+            joined[(i, slice(len(a))) if longest else i] = a
         columns[name] = torch.from_numpy(joined).to(device, non_blocking=True)
     return Batch(columns)

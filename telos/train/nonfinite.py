@@ -41,7 +41,7 @@ class NonFinite:
             where = f"in {len(bad)} of {self.batch.rows} rows, of training document {names}"
         kept = f"the checkpoint of step {saved[0]} is good" if saved else "nothing was saved yet"
         return TelosError("the loss must be a finite number", f"{what} at step {self.step + 1}, {where}; {kept}",
-                          "lower optimizer.learning_rate or look at what is named, then run again")  # fmt: skip
+                          "run with a lower optimizer.learning_rate into another --out, or look at what is named")  # fmt: skip
 
 
 @torch.no_grad()

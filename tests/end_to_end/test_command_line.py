@@ -1,5 +1,6 @@
 """The command line itself: which words are paths and which settings, what is shown when, and how it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -59,6 +60,20 @@ def test_score_takes_exactly_a_model_and_a_text(call, paths):
     ]
 
 
+@pytest.mark.parametrize("words", [["run"], ["train"], ["explain"], ["score", "m"], ["corpus", "build"], ["tokenizer", "train"]])
+def test_an_empty_word_is_no_path(call, words, tmp_path, monkeypatch):
+    """``telos run "$TEXTS"`` where TEXTS is not set must not train on something else."""
+    monkeypatch.chdir(tmp_path)
+    code, out, error = call(*words, "", *(["train.budget=0 steps"] if words == ["run"] else []))
+    assert (code, out) == (2, "")
+    assert error.splitlines() == [
+        "error: a path must have at least one character",
+        "  found: an empty word, as of a variable that is not set",
+        "  to do: give the path, or leave it out",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_override_before_the_paths_is_no_path(call, model, tmp_path):
     (tmp_path / "诗.jsonl").write_text('{"body": "举头望明月，低头思故乡。"}\n', encoding="utf-8")
     code, out, error = call("score", "corpus.text_field=body", model, "clean.normalization=NFKC", tmp_path / "诗.jsonl")
@@ -105,6 +120,17 @@ def test_the_prompt_is_shown_only_when_model_and_prompt_have_been_checked(call, 
     assert error.startswith("error: ")
     monkeypatch.setattr(run, "stream", lambda model, prompt, settings: iter(["有", "座山"]))
     assert call("generate", tmp_path, "--prompt", "从前")[:2] == (0, "从前有座山\n")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "????"), ("gbk", "床前?明"), ("utf-8", "床前🙂明")])
+def test_a_terminal_without_some_characters_shows_the_others(model, encoding, shown):
+    words = ["generate", model, "--prompt", "床前🙂明", "--max-tokens", "1", "--temperature", "0"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([*CLI, *words], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode(encoding).startswith(shown)
+    done = subprocess.run([*CLI, *words, "--json"], env=environment, capture_output=True, check=False)
+    assert json.loads(done.stdout.decode(encoding))["generations"][0]["prompt"] == "床前🙂明"
 
 
 # -- how it ends -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from telos import recipe, run, stages
 from telos.foundation.errors import TelosError
-from telos.foundation.files import write_json
+from telos.foundation.files import read_json, write_json
 from telos.held_out import _beginning
 
 TEXT = "The cat sat on the mat. 猫坐在垫子上。\n" * 200
@@ -49,6 +49,30 @@ def test_after_a_refusal_the_same_folder_takes_mended_settings(texts, tmp_path):
     assert run.train(small, out).facts["cost"]["steps"] == 3
     with pytest.raises(TelosError, match=r"other settings: train\.seed 1 → 2"):
         run.train(small.replace(train=small.training.replace(seed=2)), out)
+
+
+def test_what_was_measured_for_another_recipe_is_not_kept(texts, tmp_path):
+    """Of a run that was killed before its first checkpoint."""
+    out = tmp_path / "run"
+    small = made(texts, "tokenizer=byte", "model.num_layers=1", "model.hidden_size=32", "model.num_heads=2",
+                 "model.context_length=32", "train.batch_tokens=128", "train.budget=3 steps", "train.precision=fp32")  # fmt: skip
+    run._begin(small, out.mkdir() or out, full=False)
+    (out / "checkpoints").mkdir()
+    choices = {"asked": {"threads": None, "precision": "fp32", "compile": "auto"}, "threads": 1, "precision": "fp32",
+               "compile": False, "facts": {"of_the_first": 1.0}}  # fmt: skip
+    write_json(out / "checkpoints/choices.json", choices)
+    run._begin(small, out, full=False)
+    assert read_json(out / "checkpoints/choices.json") == choices, "the same run keeps what it measured"
+    run.train(small.replace(train=small.training.replace(budget="4 steps")), out)
+    assert "of_the_first" not in read_json(out / "run.json")["choices"]["facts"]
+
+
+def test_a_context_too_short_for_a_prompt(texts, tmp_path):
+    tiny = made(texts, "tokenizer=byte", "model.num_layers=1", "model.hidden_size=32", "model.num_heads=2",
+                "model.context_length=1", "train.batch_tokens=64", "train.budget=2 steps", "train.compile=false",
+                "evaluate.baselines=false")  # fmt: skip
+    samples = run.run(tiny, tmp_path / "run").facts["samples"]
+    assert [one["prompt"] for one in samples] == [""]
 
 
 def test_a_stride_beyond_the_context_is_refused_at_once(texts, tmp_path):

@@ -86,3 +86,31 @@ def test_a_family_and_a_plain_group_take_only_words(name):
     for data in ({name: {1: 2}}, {"model": {1: 2}}, {1: 2}):
         with pytest.raises(TelosError, match=r"should be strings|must be words"):
             recipe.resolve(data, [])
+
+
+@pytest.mark.parametrize(
+    ("budget", "overrides", "found"),
+    [
+        (None, ["train.budget=3m", "train.budget=4m"], "train.budget=3m and train.budget=4m"),
+        ("3m", ["train.budget=4m"], "--budget 3m and train.budget=4m"),
+        ("3m", ["train={budget: 4m}"], "--budget 3m and train={budget: 4m}"),
+        (None, ["train={budget: 3m}", "train.budget=4m"], "train={budget: 3m} and train.budget=4m"),
+    ],
+)
+def test_two_budgets_are_refused_however_they_are_given(budget, overrides, found):
+    with pytest.raises(TelosError) as error:
+        recipe.resolve(recipe.for_path("诗", budget), overrides)
+    assert (error.value.must, error.value.found, error.value.fix) == ("a run has one budget", found, "give one of them")
+
+
+def test_the_budget_of_the_command_stands_beside_a_group_that_is_set_whole():
+    made, _ = recipe.resolve(recipe.for_path("诗", "7m"), ["train={seed: 2}"])
+    assert (str(made.training.budget), made.training.seed) == ("7m", 2)
+    assert recipe.resolve(recipe.for_path("诗", None), ["train={seed: 2}"])[0].training.budget.value == 180
+    assert refused_call("7m", "train=5")[1] == "5 (int)"
+
+
+def refused_call(budget: str, *overrides: str) -> tuple[str, str, str]:
+    with pytest.raises(TelosError) as error:
+        recipe.resolve(recipe.for_path("诗", budget), list(overrides))
+    return error.value.must, error.value.found, error.value.fix

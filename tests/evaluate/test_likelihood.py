@@ -1,13 +1,21 @@
 """Likelihoods by unit, their ratios and intervals."""
 
 import math
+import random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telos.evaluate.likelihood import Likelihood, bootstrap, document_bytes, paired_difference, unit_edges
+from telos.evaluate.likelihood import (
+    Likelihood,
+    bootstrap,
+    document_bytes,
+    paired_difference,
+    student,
+    unit_edges,
+)
 
 LN2 = math.log(2)
 
@@ -29,10 +37,6 @@ def test_values_of_a_text_that_is_counted_by_hand():
     assert found.nats_per_token == pytest.approx(8 / 5)
     assert found.perplexity == pytest.approx(math.exp(8 / 5))
     assert found.nats_per_character == pytest.approx(8 / 4)
-    low, high = found.perplexity_interval()
-    assert low == pytest.approx(math.exp(found.nats_per_token_interval()[0]))
-    assert low < found.perplexity < high
-    assert found.nats_per_character_interval() is not None
 
 
 def test_units_are_documents_or_blocks_of_about_two_kilobytes():
@@ -84,26 +88,59 @@ def test_undefined_values_are_left_out():
     assert one.bits_per_byte_interval() is None
 
 
-def test_the_interval_agrees_with_scipys_bootstrap():
-    stats = pytest.importorskip("scipy.stats")
+def test_each_value_has_its_own_interval():
+    rng = np.random.default_rng(6)
+    size = rng.integers(50, 500, 30).astype(float)
+    found = Likelihood(size * rng.normal(1.4, 0.2, 30), size, size / 4, size / 3)
+    low, high = found.perplexity_interval()
+    assert low == pytest.approx(math.exp(found.nats_per_token_interval()[0]))
+    assert low < found.perplexity < high
+    assert found.nats_per_character_interval() == pytest.approx(tuple(3 * LN2 * x for x in found.bits_per_byte_interval()))
+
+
+def test_the_interval_is_that_of_a_plain_bootstrap_read_further_out():
+    """By loops over Python's own draws.  6 units: √(6/5) · 2.5706 = 2.8159, of which the normal share is 0.243 %."""
     rng = np.random.default_rng(5)
-    size = rng.integers(50, 500, 80).astype(float)
-    bits = size * rng.normal(2, 0.3, 80)
-    reference = stats.bootstrap((bits, size), lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, method="percentile",
-                                n_resamples=20_000, rng=np.random.default_rng(1)).confidence_interval  # fmt: skip
-    found = bootstrap(bits, size, resamples=20_000)
-    assert found == pytest.approx((reference.low, reference.high), abs=0.05 * (reference.high - reference.low))
+    draws = random.Random(1)
+    for units, share in ((6, 0.002432), (80, 0.022588)):
+        size = rng.integers(50, 500, units).astype(float)
+        bits = size * rng.normal(2, 0.3, units)
+        ratios = []
+        for _ in range(20_000):
+            drawn = draws.choices(range(units), k=units)
+            ratios.append(sum(bits[i] for i in drawn) / sum(size[i] for i in drawn))
+        low, high = np.quantile(ratios, [share, 1 - share])
+        assert bootstrap(bits, size, resamples=20_000) == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
-def test_the_interval_covers_the_truth_about_95_times_in_100():
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (5, 2.5706), (7, 2.3646), (19, 2.0930), (99, 1.9842)],
+)
+def test_students_distribution_is_that_of_the_tables(freedom, quantile):
+    assert student(freedom) == pytest.approx(quantile, abs=0.001)
+
+
+@pytest.mark.parametrize("units", [2, 3, 5, 6, 10, 20, 60])
+def test_the_interval_covers_the_truth_about_95_times_in_100(units):
+    """Plain percentiles cover it 49 times for 2 units, 85 times for 6 and 88 times for 10."""
     rng = np.random.default_rng(2)
     covered = 0
-    for _ in range(300):
-        size = rng.integers(20, 200, 60).astype(float)
-        bits = size * rng.gamma(8, 0.25, 60)  # expected ratio 2
-        low, high = bootstrap(bits, size, resamples=400)
+    for _ in range(600):
+        size = rng.integers(20, 200, units).astype(float)
+        bits = size * rng.gamma(8, 0.25, units)  # expected ratio 2
+        low, high = bootstrap(bits, size, resamples=1000)
         covered += low <= 2 <= high
-    assert 0.90 <= covered / 300 <= 0.98
+    assert 0.90 <= covered / 600 <= 0.98
+
+
+def test_the_interval_of_a_handful_of_units_is_students():
+    """Of equal sizes it is the textbook's: mean 2, standard deviation 0.1, 3 units, t 4.3027."""
+    low, high = bootstrap(np.array([1.9, 2.0, 2.1]), np.ones(3))
+    assert (low, high) == pytest.approx((2 - 4.3027 * 0.1 / 3**0.5, 2 + 4.3027 * 0.1 / 3**0.5), abs=1e-4)
+    assert likelihood([0.1, 2.0], [1, 1]).bits_per_byte_interval()[0] == 0, "no text needs fewer than no bits"
+    low, high = paired_difference(likelihood([3, 9], [4, 4]), likelihood([2, 4], [4, 4])).interval
+    assert low < 0 < high
 
 
 def test_pairing_finds_a_difference_that_two_intervals_do_not():
@@ -123,9 +160,9 @@ def test_pairing_finds_a_difference_that_two_intervals_do_not():
 
 
 def test_intervals_depend_on_the_seed_alone():
-    a = likelihood([10.0, 12.0, 9.0, 20.0], [5, 5, 5, 5])
+    a = likelihood([10.0, 12.0, 9.0, 20.0, 11.0, 3.0, 15.0, 8.0], [5] * 8)
     state = np.random.get_state()[1].tolist()
-    assert a.bits_per_byte_interval(seed=1) == a.bits_per_byte_interval(seed=1)
+    assert a.bits_per_byte_interval(seed=1) == a.bits_per_byte_interval(seed=1) != a.bits_per_byte_interval(seed=2)
     assert np.random.get_state()[1].tolist() == state
 
 

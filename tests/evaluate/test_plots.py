@@ -11,7 +11,7 @@ from telos.evaluate.plots import _binned, _running_mean
 
 STEPS = np.arange(1, 1001)
 TRAIN = {"steps": STEPS, "tokens": STEPS * 8192, "seconds": STEPS * 0.2, "nats_per_token": 8 / np.sqrt(STEPS) + 2,
-         "learning_rate": np.minimum(STEPS / 100, 1) * 0.02}  # fmt: skip
+         "learning_rate_scale": np.minimum(STEPS / 100, 1)}  # fmt: skip
 RUNGS = [("this model", 1.3, (1.28, 1.32), True), ("上一次的模型", 1.4, (1.38, 1.43), False), ("gzip -9", 2.4, None, False)]
 
 
@@ -36,7 +36,7 @@ def test_curves_say_their_axes():
     over_seconds = texts(plots.loss(TRAIN, None, "seconds"))
     assert "seconds of training" in over_seconds
     assert "validation" not in over_seconds
-    assert {"step", "learning rate"} <= set(texts(plots.learning_rate(TRAIN)))
+    assert {"step", "learning rate ÷ its peak"} <= set(texts(plots.learning_rate_scale(TRAIN)))
 
 
 @pytest.mark.parametrize("points", [2, 3])

@@ -30,7 +30,7 @@ def full() -> Report:
         "headline": headline(OURS, "documents"),
         "baselines": [against_number("xz", OURS, 1.2), against("5_gram", OURS, WORSE)],
         "train": {"steps": steps, "tokens": steps * 8192, "seconds": steps / 5, "nats_per_token": 9 / steps + 3,
-                  "learning_rate": steps},
+                  "learning_rate_scale": steps / steps[-1]},
         "validation": {"steps": [50], "tokens": [4e5], "seconds": [10.0], "nats_per_token": [3.5]},
         "samples": [{"prompt": "床前明月光", "text": "，疑是地上霜。\n  举头<b>望</b>", "settings": "temperature 0.8"},
                     {"text": "plain"}],

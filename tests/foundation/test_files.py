@@ -13,6 +13,7 @@ from telos.foundation.errors import TelosError
 from telos.foundation.files import (
     commit_folder,
     lock_folder,
+    read_facts,
     read_json,
     read_manifest,
     require_free,
@@ -73,6 +74,13 @@ def test_what_people_may_edit_is_not_sealed(tmp_path):
     (tmp_path / "corpus" / "other").write_text("")
     with pytest.raises(TelosError, match="it is not in the manifest"):
         verify_folder(tmp_path / "corpus")
+
+
+def test_anybody_may_read_what_a_library_wrote_for_its_owner_alone(tmp_path):
+    with commit_folder(tmp_path / "a") as temporary:
+        (temporary / "weights").write_bytes(b"1")
+        (temporary / "weights").chmod(0o600)
+    assert {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "a").iterdir()} == {"weights": 0o644, "manifest.json": 0o644}
 
 
 def test_an_error_in_the_block_leaves_nothing_behind(folder):
@@ -336,6 +344,30 @@ def test_a_damaged_manifest_is_named(folder, content):
     with pytest.raises(TelosError) as error:
         read_manifest(folder)
     assert (error.value.must, error.value.found) == (f"{folder / 'manifest.json'} must be readable", "damaged content")
+
+
+def test_any_flipped_bit_of_a_manifest_is_an_error_or_harms_nothing(folder):
+    manifest = folder / "manifest.json"
+    whole = manifest.read_bytes()
+    for bit in range(8 * len(whole)):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        manifest.write_bytes(content)
+        try:
+            checked = verify_folder(folder)
+        except TelosError:
+            continue
+        assert set(checked["files"]) == {"weights", "部分/文.txt"}
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": ', b"[1]", b"\xff"])
+def test_a_damaged_file_of_facts_is_named(folder, content):
+    (folder / "run.json").write_bytes(content)
+    with pytest.raises(TelosError) as error:
+        read_facts(folder / "run.json")
+    assert error.value.must == f"{folder / 'run.json'} must be as the run wrote it"
+    assert error.value.found.startswith("damaged content: ")
+    assert error.value.fix == "put it back, or choose another --out"
 
 
 def test_sealing_again_lists_what_is_there(folder):

@@ -1,9 +1,11 @@
 """What the machine is."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import orjson
 import pytest
@@ -55,6 +57,14 @@ def test_a_process_knows_when_it_started():
     assert before - 0.1 < float(found.stdout) < before + 0.4
 
 
+def test_a_container_that_has_its_own_uptime_does_not_move_the_start(monkeypatch):
+    """As LXC's: /proc/uptime counts from its start, /proc/self/stat from the machine's."""
+    began, read = machine.process_started(), Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path: "1.0 1.0\n" if str(path) == "/proc/uptime" else read(path))
+    assert machine.process_started() == pytest.approx(began, abs=0.1)
+    assert began < time.time()
+
+
 def test_facts_can_be_written_down():
     facts = machine.describe()
     assert facts["cores"] == machine.cores()
@@ -82,3 +92,20 @@ def test_a_named_compiler_that_is_not_there_is_none(monkeypatch):
 def test_the_matrix_rate_is_a_rate():
     """Above 0.1 and below 1,000 GFLOP/s for a small product on any processor, and the work asked for is the work counted."""
     assert 1e8 < machine.matrix_rate("float32", seconds=0.02, size=(256, 256, 256)) < 1e13
+
+
+def test_processor_time_counts_children_and_theirs():
+    busy = "import time; t = time.process_time()\nwhile time.process_time() - t < {}: pass\n"
+    inner = [sys.executable, "-c", busy.format(0.5) + "time.sleep(60)"]
+    code = f"import subprocess; subprocess.Popen({inner!r})\n" + busy.format(0.3) + "print('now', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"now\n"
+            until = time.monotonic() + 60
+            while (machine.processor_seconds(process.pid) or 0) < 0.8 and time.monotonic() < until:
+                time.sleep(0.05)
+            assert 0.8 <= (machine.processor_seconds(process.pid) or 0) < 3
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert machine.processor_seconds(process.pid) is None

@@ -1,5 +1,7 @@
 """metrics.jsonl: appended lines that survive crashes and resumes."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,35 @@ def test_steps_after_the_checkpoint_are_dropped(path):
 
 def test_no_file_has_no_lines(tmp_path):
     assert list(read(tmp_path / "none")) == []
+
+
+def test_a_disk_that_takes_a_part_of_a_line_is_asked_for_the_rest(tmp_path):
+    made = Record(tmp_path / "metrics.jsonl")
+    whole = made._file
+
+    class Slow:
+        def write(self, content):
+            return whole.write(content[:3])
+
+        def __getattr__(self, name):
+            return getattr(whole, name)
+
+    made._file = Slow()
+    made.append(step=1, note="月")
+    made.append(step=2)
+    made.close()
+    assert list(read(tmp_path / "metrics.jsonl")) == [{"step": 1, "note": "月"}, {"step": 2}]
+
+
+def test_what_is_kept_is_on_the_disk_before_it_has_the_name(tmp_path, monkeypatch):
+    made = Record(tmp_path / "metrics.jsonl")
+    made.append(step=1)
+    made.append(step=2)
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    made.keep(1)
+    assert synced[0] == len(b'{"step":1}\n')
+    made.append(step=2, again=True)
+    made.close()
+    assert list(read(tmp_path / "metrics.jsonl")) == [{"step": 1}, {"step": 2, "again": True}]
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]

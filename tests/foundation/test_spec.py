@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import Field
@@ -66,10 +67,16 @@ def Fruit(tmp_path_factory) -> type[Spec]:
 
 @pytest.fixture(scope="module")
 def Basket(Fruit) -> type[Spec]:
+    class Crate(Spec):
+        holds: Fruit | None = None
+        place: str
+
     class Basket(Spec):
         best: Fruit = Fruit.parse("apple")
         rest: list[Fruit] = Field([])
         label: str = "果篮"
+        fresh: Literal["auto"] | bool = "auto"
+        crates: tuple[Crate, ...] = ()
         keeps: Duration = Duration.parse("2 epochs")
         handles: int | None = None
 
@@ -121,9 +128,21 @@ def test_a_member_dumps_as_its_own_class(Fruit, Basket):
         ({"best": {"kind": "quince", "low": 5}}, "best: low must not exceed high", "{'low': 5}", "change one of them"),
         ({"best": {"kind": "quince", "seed_of": {"weight_grams": -1}}}, "best.seed_of.weight_grams: must be greater than 0",
          "-1 (int)", "change it to such a value"),
-        ({"lable": "x"}, "lable: valid names here are best, handles, keeps, label, rest",
+        ({"lable": "x"}, "lable: valid names here are best, crates, fresh, handles, keeps, label, rest",
          "unknown name 'lable'", "write 'label'"),
-        ({"zzz": 1}, "zzz: valid names here are best, handles, keeps, label, rest", "unknown name 'zzz'", "remove 'zzz'"),
+        ({"handles": 2**63}, "handles: must be a whole number of 64 bits", "9223372036854775808", "change it"),
+        ({"handles": -(2**63) - 1}, "handles: must be a whole number of 64 bits", "-9223372036854775809", "change it"),
+        ({"rest": ["apple", "aple"]}, "rest.1.kind: must be one of apple, broken, quince", "'aple'", "write 'apple'"),
+        ({"rest": [{"colour": []}]}, "rest.0.colour: valid names here are colours, weight_grams", "unknown name 'colour'",
+         "write 'colours'"),
+        ({"crates": [{"place": "左", "holds": {"kind": "quince", "seed_of": 3}}]},
+         "crates.0.holds.seed_of: must be a mapping with a 'kind' (apple, broken, quince)", "3", "write {kind: apple}"),
+        ({"crates": [{"plaec": "左"}]}, "crates.0.plaec: valid names here are holds, place", "unknown name 'plaec'",
+         "write 'place'"),
+        ({"fresh": "perhaps"}, "fresh: must be 'auto', or must be a valid boolean, unable to interpret input", "'perhaps' (str)",
+         "change it to such a value"),
+        ({"zzz": 1}, "zzz: valid names here are best, crates, fresh, handles, keeps, label, rest", "unknown name 'zzz'",
+         "remove 'zzz'"),
         ({"keeps": "3 bananas"}, "keeps: must be a duration such as 3m, 90s, 2000 steps, 5M tokens, 2 epochs or 10%",
          "'3 bananas'", "change it"),
         ([1], "recipe: must be a mapping of settings", "[1]", "write 'name: value' lines"),

@@ -39,6 +39,14 @@ def test_more_than_the_whole_is_refused(text):
         Duration.parse(text)
 
 
+@pytest.mark.parametrize("text", ["1e400s", "1h 1e400s", "1e400 steps", "1e300B tokens"])
+def test_what_no_float_can_hold_is_refused(text):
+    with pytest.raises(ValueError, match="must be a number that a float can hold"):
+        Duration.parse(text)
+    with pytest.raises(ValueError, match="must be a number that a float can hold"):
+        parse_bytes("1e400 MB")
+
+
 @given(
     some.sampled_from(["seconds", "steps", "tokens", "epochs"]),
     some.integers(0, 10**12) | some.integers(0, 10**7).map(lambda n: n / 16),

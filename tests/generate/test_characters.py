@@ -46,7 +46,7 @@ def characters() -> Characters:
 @pytest.mark.parametrize("prefix", PREFIXES, ids=repr)
 def test_every_token_is_judged_as_pythons_decoder_does(characters, prefix):
     state = characters.state(prefix)
-    for left in (0, 1, 2, 3):
+    for left in (0, 1, 2, 3, 126, 127, 100_000):
         allowed = characters.allowed(state, left)
         for token, data in enumerate(TOKENS):
             fits = begins_text(prefix + data) and needed(prefix + data) <= left

@@ -171,6 +171,13 @@ def test_drawn_text_has_no_broken_character_though_the_model_would(engine, begin
     assert broken or max_tokens == 1
 
 
+def test_a_long_text_has_no_broken_character_either(echo, tokenizer):
+    engine = Engine(echo(tokenizer.vocabulary, context_length=400), tokenizer)
+    found = engine.generate(["春"], Sampling(max_tokens=300, temperature=2.0, seed=2))[0]
+    assert "\ufffd" not in found.text
+    assert len(found.tokens) > 20
+
+
 # -- models that count ------------------------------------------------------------------------------------------------
 
 

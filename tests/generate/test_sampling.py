@@ -121,6 +121,18 @@ def test_a_draw_depends_on_seed_sequence_and_position_alone():
     assert all(other != both for other in others)
 
 
+@pytest.mark.parametrize("settings", [{"temperature": own.SMALLEST_TEMPERATURE}, {"repetition_penalty": 0.01},
+                                      {"repetition_penalty": 100}])  # fmt: skip
+def test_the_most_extreme_settings_draw_a_token(settings):
+    """Logits of a thousand, such as large networks have at most, stay finite."""
+    z = logits(spread=300.0)
+    assert Sampling(**settings).shape(z, seen()).isfinite().all()
+    chosen = Sampling(**settings).choose(z, seen(), [(4, 0), (5, 0)], 9)
+    assert all(0 <= token < 97 for token in chosen)
+    if "temperature" in settings:
+        assert chosen == z.argmax(-1).tolist()
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
@@ -129,7 +141,9 @@ def test_a_draw_depends_on_seed_sequence_and_position_alone():
         ({"top_p": 1.1}, "top_p: must be less than or equal to 1"),
         ({"top_k": 0}, "top_k: must be greater than or equal to 1"),
         ({"min_p": 2}, "min_p: must be less than or equal to 1"),
-        ({"repetition_penalty": 0}, "repetition_penalty: must be greater than 0"),
+        ({"temperature": 1e-40}, "temperature: must be 0, which takes the most probable token, or at least 1e-05"),
+        ({"repetition_penalty": 0}, "repetition_penalty: must be greater than or equal to 0.01"),
+        ({"repetition_penalty": 1e39}, "repetition_penalty: must be less than or equal to 100"),
         ({"max_tokens": 0}, "max_tokens: must be greater than or equal to 1"),
         ({"stop": ["。", ""]}, "stop: a stop string must have at least one character"),
         ({"temprature": 1.0}, "temprature: valid names here are max_tokens, min_p"),

@@ -236,6 +236,20 @@ def test_saving_again_replaces_the_folder(tokenizer, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.parametrize("left_out", ["num_key_value_heads", "head_dim", "tie_word_embeddings", "rms_norm_eps", "rope_theta"])
+def test_what_a_config_leaves_out_means_what_it_means_to_transformers(left_out):
+    theirs = transformers.Qwen3Config()
+    given = to_config(
+        Transformer(num_layers=1, hidden_size=64, num_heads=64, head_size=2, tie_embeddings=True, norm_eps=0.1), 300
+    )
+    del given["rope_parameters"]
+    spec, _ = from_config({name: value for name, value in given.items() if name != left_out})
+    found = to_config(spec, 300)[left_out]
+    assert found == (theirs.rope_parameters["rope_theta"] if left_out == "rope_theta" else getattr(theirs, left_out))
+    assert found != given[left_out] or left_out == "rope_theta"
+    assert from_config(given | {"num_key_value_heads": None})[0].resolved_key_value_heads == 64
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,11 @@
 """Causal language modelling against transformers' loss."""
 
 import numpy as np
+import pytest
 import torch
 
 from telos.models.transformer import Transformer
-from telos.objectives import collate
+from telos.objectives import Batch, collate
 from telos.objectives.causal import Causal
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
@@ -38,6 +39,14 @@ def test_padding_has_no_weight():
     batch = collate([_example(_row([1, 2, 3])), _example(_row([4]))])
     assert batch["weights"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert Causal().weights(batch) == {"nll": 4.0}
+
+
+def test_weights_add_up_to_the_same_for_any_split():
+    weights = np.random.default_rng(1).random((8, 4096), np.float32)
+    whole = Causal().weights(Batch({"weights": torch.from_numpy(weights)}))["nll"]
+    parts = sum(Causal().weights(Batch({"weights": torch.from_numpy(row[None])}))["nll"] for row in weights)
+    assert whole == pytest.approx(weights.sum(dtype=np.float64), rel=1e-14)
+    assert parts == pytest.approx(whole, rel=1e-14)
 
 
 def test_the_loss_is_transformers_loss():

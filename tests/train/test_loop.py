@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -109,6 +110,22 @@ def test_validation_lines_stand_in_the_record(run, tmp_path):
     assert modes == [(False, False)] * 5
 
 
+def test_an_objective_may_have_one_value_a_row(run, tmp_path):
+    shapes = []
+
+    class WithLabel(Causal):
+        def examples(self, row, rng, vocabulary):
+            return super().examples(row, rng, vocabulary) | {"number": np.array(row.number)}
+
+        def loss(self, model, batch, rng):
+            shapes.append(tuple(batch["number"].shape))
+            return super().loss(model, batch, rng)
+
+    outcome = run(tmp_path / "a", objective=WithLabel(), budget="2 steps", micro_batch_tokens=48)
+    assert outcome.step == 2
+    assert set(shapes) == {(2,)}
+
+
 def test_owned_parts_are_trained_saved_and_restored(run, tiny, tmp_path):
     class WithBias(Causal):
         def loss(self, model, batch, rng):
@@ -210,7 +227,7 @@ def test_a_real_clock(run, tmp_path):
 
 
 def test_a_budget_too_short_for_a_step_is_refused(run, tmp_path):
-    clock = Clock(Duration(30, "seconds"), time.time() - 52.1, reserve_seconds=10)
+    clock = slow_clock("30s", gone=52.1, reserve_seconds=10)
     with pytest.raises(TelosError) as caught:
         run(tmp_path / "a", budget="30s", clock=clock)
     assert caught.value.must == "a budget must have time for a training step: 30s"
@@ -288,7 +305,7 @@ def test_a_loss_that_is_no_number_stops_before_the_update_and_names_step_and_doc
     assert caught.value.found == (
         f"loss nan at step {step + 1}, in 1 of 4 rows, of training document {documents}; the checkpoint of step {step} is good"
     )
-    assert caught.value.fix == "lower optimizer.learning_rate or look at what is named, then run again"
+    assert caught.value.fix == "run with a lower optimizer.learning_rate into another --out, or look at what is named"
     assert all(p.isfinite().all() for p in network.parameters())
 
 

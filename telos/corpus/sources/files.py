@@ -30,7 +30,8 @@ _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
 
 class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
-    holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata (labels, dates).
+    holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata: labels, pairs,
+    dates; of "spans" the places move with the text (`telos.corpus.spans`).
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
     document, or line of a file of many, is left out as "too_large", with what follows it in its file; so is what unpacks to

@@ -25,8 +25,9 @@ SAME = {
 }
 """Our setting → theirs, of the same meaning.  The base of the rotary positions stands apart: it has had two places."""
 
-DEFAULTS: dict[str, Any] = {"num_key_value_heads": None, "head_size": 128, "tie_embeddings": False, "norm_eps": 1e-6}
-"""What Qwen3's configuration means where it does not say (transformers' Qwen3Config)."""
+DEFAULTS: dict[str, Any] = {"num_key_value_heads": 32, "head_size": 128, "tie_embeddings": False, "norm_eps": 1e-6}
+"""What Qwen3's configuration means where it does not say (transformers' Qwen3Config).  ``num_key_value_heads: null`` means
+something else: as many as heads."""
 
 FIXED: dict[str, tuple[Any, ...]] = {
     "model_type": ("qwen3",),

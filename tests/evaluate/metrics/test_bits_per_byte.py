@@ -14,10 +14,10 @@ def part(nats: list[float]) -> Likelihood:
 
 def test_known_value_with_its_facts():
     meter = BitsPerByte().build()
-    meter.update(part([10 * math.log(2), 30 * math.log(2)]))
+    meter.update(part([10 * math.log(2), 30 * math.log(2)] * 3))
     value = meter.compute()
     assert value.value == pytest.approx(2)
-    assert (value.unit, value.n, value.higher_is_better) == ("bits/byte", 2, False)
+    assert (value.unit, value.n, value.higher_is_better) == ("bits/byte", 6, False)
     assert value.interval == pytest.approx((1, 3))
 
 

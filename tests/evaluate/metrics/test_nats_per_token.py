@@ -7,8 +7,8 @@ from telos.evaluate.metrics.nats_per_token import NatsPerToken
 
 def test_known_value_with_its_facts():
     meter = NatsPerToken().build()
-    meter.update(Likelihood(np.array([3.0, 9.0]), np.array([10.0, 10.0]), np.array([3.0, 3.0])))
+    meter.update(Likelihood(np.array([3.0, 9.0] * 3), np.full(6, 10.0), np.full(6, 3.0)))
     value = meter.compute()
     assert value.value == pytest.approx(2.0)
-    assert (value.unit, value.n, value.higher_is_better) == ("nats/token", 2, False)
+    assert (value.unit, value.n, value.higher_is_better) == ("nats/token", 6, False)
     assert value.interval == pytest.approx((1, 3))

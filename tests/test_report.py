@@ -1,0 +1,26 @@
+"""The facts that a report is made of."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from telos import report
+from telos.models.transformer import Transformer
+from telos.tokens.tokenizers.byte import Byte
+
+TEXT = "In 春眠不觉晓，处处闻啼鸟。"
+
+
+@pytest.mark.parametrize("context_length", [1, 2, 3, 4, 5, 16, 256])
+def test_a_model_of_any_context_draws_its_samples(context_length):
+    tokenizer = Byte().train(lambda: iter([TEXT]), 0)
+    network = Transformer(num_layers=0, hidden_size=4, num_heads=1, context_length=context_length).build(tokenizer.vocabulary)
+    tokens = np.append(tokenizer.encode(TEXT), tokenizer.vocabulary.end_of_text).astype(np.int64)
+    recipe = SimpleNamespace(evaluate=SimpleNamespace(samples=3, sample_tokens=10), training=SimpleNamespace(seed=1))
+    found = report._samples(recipe, SimpleNamespace(tokenizer=tokenizer), SimpleNamespace(tokens=np.tile(tokens, 2)),
+                            SimpleNamespace(model=network))  # fmt: skip
+    assert len(found) == 3
+    assert all(TEXT.startswith(sample["prompt"]) for sample in found)
+    assert found[0]["prompt"] == TEXT.encode()[: min(12, context_length // 4)].decode(errors="ignore")
+    assert found[-1]["prompt"] == ""
