@@ -110,9 +110,7 @@ class Near(Deduplication):
         sets, starts, sizes = self._sets(places, meeting)
         keepers, alike, first = self._choose(meeting, sets, starts, sizes)
         at, key = meeting.places, meeting.content_keys
-        smallest = key.copy()
-        np.minimum.at(smallest, first, key)
-        clusters = smallest[first]
+        clusters = _smallest(first, key, meeting.fixed)
         dropped = np.flatnonzero(keepers >= 0)
         dropped = dropped[np.argsort(at[dropped])]
         kept = at[keepers[dropped]]
@@ -222,6 +220,16 @@ class _Meeting:
     content_keys: np.ndarray
     bytes: np.ndarray
     keys: np.ndarray
+
+
+def _smallest(first: np.ndarray, keys: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """The smallest content key of each document's cluster: among those of an earlier corpus, whose split is known, if it has any."""
+    smallest, known = np.full((2, len(keys)), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, first, keys)
+    np.minimum.at(known, first[fixed], keys[fixed])
+    has_known = np.zeros(len(keys), bool)
+    has_known[first[fixed]] = True
+    return np.where(has_known, known, smallest)[first]
 
 
 @functools.cache

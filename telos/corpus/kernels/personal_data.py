@@ -268,7 +268,7 @@ def digit_near(data: np.ndarray, at: int, end: int) -> bool:
 
 
 @compiled
-def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) -> np.ndarray:  # noqa: PLR0912, PLR0915
+def scan(data: np.ndarray, offsets: np.ndarray, passed: np.ndarray, urls: bool) -> np.ndarray:
     """(candidates, 4) int64, in the order of the texts: kind, text, first byte, byte after the last.
 
     ``passed``: bool, texts that are not looked at.  ``urls``: every URL, instead of those alone whose authority holds an
