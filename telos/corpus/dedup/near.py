@@ -223,7 +223,7 @@ class _Meeting:
 
 
 def _smallest(first: np.ndarray, keys: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """The smallest content key of each document's cluster: among those of an earlier corpus, whose split is known, if it has any."""
+    """The smallest content key of each document's cluster: among those of an earlier corpus, whose split is known, if any."""
     smallest, known = np.full((2, len(keys)), np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(smallest, first, keys)
     np.minimum.at(known, first[fixed], keys[fixed])

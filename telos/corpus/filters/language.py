@@ -32,6 +32,7 @@ class Language(Filter):
     all pass.  ``others``: what becomes of documents in other languages.  ``per_line``: remove lines in other languages."""
 
     reasons: ClassVar[tuple[str, ...]] = ("other_language", "other_language_routed", "uncertain_language")
+    routes: ClassVar[str | None] = "other_language_routed"
 
     keep: list[str] = Field(default_factory=list)
     min_confidence: float = Field(0.0, ge=0, le=1)
