@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from pydantic import field_validator
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
 from telos.foundation.errors import require
@@ -56,7 +56,7 @@ _DATES = re.compile(
     rb"|[0-9]{1,2}([-./])[0-9]{1,2}\2(?:19|20)[0-9]{2})\b"
 )
 _DECIMAL = re.compile(rb"[0-9]{1,3}\.[0-9]+\Z")
-_FICTION = re.compile("55501[0-9]{2}$")
+_FICTION = re.compile(rb"5[-. /()]{0,3}5[-. /()]{0,3}5[-. /()]{0,3}0[-. /()]{0,3}1(?:[-. /()]{0,3}[0-9]){2}(?![0-9])")
 _TOUCHED = re.compile("(?:[A-Za-z0-9_=&%#.@?~-]|[$£€¥]|[^\\s:]/|//)\\Z".encode())
 _TOUCHED_AFTER = re.compile(rb"[A-Za-z0-9_=&%@]|[-.][A-Za-z0-9]")
 
@@ -81,9 +81,9 @@ class Phone(Recogniser):
             before, after = view.before(text, start, 48), view.after(text, end, 16)
             if before.endswith(b"(") and b")" in written:
                 start, written, before = start - 1, b"(" + written, before[:-1]
+            for fiction in _FICTION.finditer(written):
+                yield Span(text, start + fiction.start(), start + fiction.end(), NOBODYS)
             for first, last in self._numbers(written, before, after):
-                if _FICTION.search(re.sub(rb"[^0-9]", b"", written[max(first, 0) : last]).decode()):
-                    continue
                 extension = _EXTENSION.match(view.after(text, start + last, 24))
                 yield Span(text, start + first, start + last + (extension.end() if extension else 0), "phone")
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import mod_11_2
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
@@ -61,6 +61,7 @@ PROVINCES = frozenset(
     )
 )
 _NEW = re.compile(rb"(?<![0-9])[1-9][0-9]{5}([ -]?)[0-9]{8}\1[0-9]{3}[0-9Xx](?![0-9A-Za-z])")
+_NOBODYS = re.compile(rb"(?<![0-9])990000(?:([ -]?)[0-9]{8}\1[0-9]{3}[0-9Xx]|[0-9]{9})(?![0-9A-Za-z])")
 _OLD = re.compile(rb"(?<![0-9])[1-9][0-9]{14}(?![0-9A-Za-z])")
 _WORD = re.compile("身份证|身分证|公民身份|证件号|identity (?:card|number)|resident id".encode(), re.I)
 
@@ -93,6 +94,8 @@ class ResidentId(Recogniser):
             if end - start < 15 or re.search(rb"[A-Za-z0-9_]\Z", view.before(text, start, 1)):
                 continue
             written = view.cut(start, end) + view.after(text, end, 2)
+            for found in _NOBODYS.finditer(written):
+                yield Span(text, start + found.start(), start + found.end(), NOBODYS)
             for found in _NEW.finditer(written):
                 if valid(found[0].translate(None, b" -").decode()):
                     yield Span(text, start + found.start(), start + found.end(), "resident_id")
