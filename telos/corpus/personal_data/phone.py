@@ -3,15 +3,15 @@
 A run of digits with signs between them is a number
 
 - with ``+`` before it, if its country has numbers of that length (ITU-T E.164);
-- after a word for a telephone ("phone", "fax", 电话, 手机 …): any 7 to 15 digits; after a weaker word ("call", "office" …):
-if signs or
-  a 0 at its head set it apart from an amount (both ours, on ../shared/data/pii: many of its numbers are in no plan);
+- after a word for a telephone ("phone", "fax", 电话, 手机 …): any 7 to 15 digits; after a weaker word ("call", "office" …): if
+  signs or a 0 at its head set it apart from an amount (both ours, on ../shared/data/pii: many of its numbers are in no plan);
 - by itself: Chinese mobile and landline numbers with area code, 10 digits of the North American plan in groups of 3-3-4, and
   what begins with 0 or 00, if valid in one of ``regions`` and, where the plan knows groups, written in them.
 
 ``phonenumbers`` reads 561 documents a second, so it sees a candidate that could be valid, never a text.  Not numbers: dates,
-years (1999-2004), what hangs on a letter, a currency sign or a URL; 555-0100 to 555-0199, kept for fiction (NANPA), at any
-number's end. Test: tests/corpus/personal_data/test_phone.py.
+years (1999-2004), what hangs on a letter, a currency sign or a URL.  Nobody's: 555-0100 to 555-0199, kept for fiction in the North
+American plan; taken for fiction at the end of any number, since pseudonyms end so (1 real number in 100,000 is left for it).
+Test: tests/corpus/personal_data/test_phone.py.
 """
 
 import functools
