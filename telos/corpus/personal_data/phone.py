@@ -9,8 +9,8 @@ A run of digits with signs between them is a number
   what begins with 0 or 00, if valid in one of ``regions`` and, where the plan knows groups, written in them.
 
 ``phonenumbers`` reads 561 documents a second, so it sees a candidate that could be valid, never a text.  Not numbers: dates,
-years (1999-2004), what hangs on a letter, a currency sign or a URL.  Nobody's: 555-0100 to 555-0199, kept for fiction in the North
-American plan; taken for fiction at the end of any number, since pseudonyms end so (1 real number in 100,000 is left for it).
+years (1999-2004), what hangs on a letter, a currency sign or a URL.  Nobody's: 555-0100 to 555-0199, kept for fiction in the
+North American plan; taken for fiction at the end of any number, since pseudonyms end so (1 real number in 100,000 is left).
 Test: tests/corpus/personal_data/test_phone.py.
 """
 
