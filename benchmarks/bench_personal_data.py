@@ -147,7 +147,8 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def speed(peer: Callable[[list[str]], Found]) -> dict[str, Any]:
-    from telos.corpus.kernels.personal_data import scan, unusual_texts
+    from telos.corpus.kernels.folding import unusual_texts
+    from telos.corpus.kernels.personal_data import scan
 
     documents = web()
     texts, few, mask = Texts.of(documents), documents[:PEER_DOCUMENTS], PersonalData()

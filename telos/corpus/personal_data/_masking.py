@@ -59,7 +59,8 @@ def recognise(texts: Texts, recognisers: Sequence[Recogniser]) -> list[tuple[Spa
         for recogniser in recognisers:
             mine = [candidate for anchor in recogniser.anchors for candidate in by_kind.get(anchor, ())]
             for span in recogniser.spans(view, mine):
-                found.append((view.original(span), ranks[recogniser.kind()], recogniser, view.cut(span.start, span.end)))
+                rank = ranks[recogniser.kind()] if span.type else -1
+                found.append((view.original(span), rank, recogniser, view.cut(span.start, span.end)))
     found.sort(key=lambda one: (one[0].row, one[1], one[0].start, -one[0].end))
     chosen = []
     for _row, of_row in groupby(found, key=lambda one: one[0].row):
@@ -71,7 +72,9 @@ def recognise(texts: Texts, recognisers: Sequence[Recogniser]) -> list[tuple[Spa
             place = bisect_left(taken, span.start, key=lambda one: one[0])
             if (place == 0 or taken[place - 1][1] <= span.start) and (place == len(taken) or span.end <= taken[place][0]):
                 taken.insert(place, (span.start, span.end, recogniser, value, span))
-        chosen += [(span, recogniser, value) for _, _, recogniser, value, span in taken]
+            elif not span.type:  # what is nobody's may overlap
+                taken[-1] = (taken[-1][0], max(taken[-1][1], span.end), *taken[-1][2:])
+        chosen += [(span, recogniser, value) for _, _, recogniser, value, span in taken if span.type]
     return chosen
 
 

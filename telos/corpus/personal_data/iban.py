@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import mod_97
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
@@ -23,6 +23,7 @@ LENGTHS = {
     )
 }
 """Characters of a country's numbers, from SWIFT's IBAN registry."""
+_NOBODYS = re.compile(rb"XX[0-9]{2}(?:[ -]?[0-9]){11,30}")
 _SIGNS = re.compile(r"[ -]")
 
 
@@ -40,6 +41,9 @@ class Iban(Recogniser):
         for _, text, start, end in candidates:
             written = view.cut(start, end)
             length = LENGTHS.get(written[:2].upper().decode(), 0)
+            nobodys = _NOBODYS.match(written)
+            if nobodys:
+                yield Span(text, start, start + nobodys.end(), NOBODYS)
             iban = written.translate(None, b" -")[:length].upper()
             if iban.isalnum() and valid(iban.decode()):
                 size = left = length

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import luhn, luhn_digit
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
@@ -62,7 +62,9 @@ class PaymentCard(Recogniser):
             for found in _GROUPS.finditer(view.cut(start, end)):
                 digits = found[0].translate(None, b" -").decode()
                 first, last = start + found.start(), start + found.end()
-                if luhn(digits) and not digits.startswith("00") and self._stands_for_itself(view, text, first, last, digits):
+                if luhn(digits) and digits.startswith("00"):
+                    yield Span(text, first, last, NOBODYS)
+                elif luhn(digits) and self._stands_for_itself(view, text, first, last, digits):
                     yield Span(text, first, last, "payment_card")
 
     def _stands_for_itself(self, view: View, text: int, first: int, last: int, digits: str) -> bool:

@@ -15,7 +15,7 @@ BOTH = {"kind": "ip_address", "private": True}
 @given(st.ip_addresses(v=4))
 def test_kinds_of_version_4_follow_ianas_registry(address):
     found = kind_of(str(address))
-    assert found is None or (found == "ip_address") == (address.is_global and not address.is_multicast)
+    assert not found or (found == "ip_address") == (address.is_global and not address.is_multicast)
 
 
 @given(st.ip_addresses(v=6))
