@@ -34,13 +34,13 @@ class Places:
                 yield bucket, places[low:high] - start, slice(low, high)
 
     def columns(self, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Whole columns of observations with one row a document, by name, read in groups that fit into memory."""
+        """Whole uint64 columns of observations with one row a document, by name, read in groups that fit into memory."""
         together = max(1, _TOGETHER_BYTES // (8 * max(1, self.documents)))
         for first in range(0, len(names), together):
             group = names[first : first + together]
             tables = [self.seen.table(bucket, group) for bucket in self.buckets]
             for name in group:
-                yield name, np.concatenate([table[name].to_numpy() for table in tables])
+                yield name, np.concatenate([np.zeros(0, np.uint64), *(table[name].to_numpy() for table in tables)])
 
     def facts(self, places: np.ndarray, names: list[str]) -> pa.Table:
         """Facts of the documents at these sorted places; each bucket is read once."""

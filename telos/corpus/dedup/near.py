@@ -29,6 +29,7 @@ Test: tests/corpus/dedup/test_near.py, against exact similarities of real and pl
 """
 
 import functools
+import os
 import tempfile
 from collections import deque
 from collections.abc import Iterator
@@ -265,6 +266,8 @@ def _array(length: int) -> np.ndarray:
     if 8 * length <= _IN_MEMORY_BYTES:
         return np.empty(length, np.uint64)
     with tempfile.TemporaryFile() as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a signal later
+            os.posix_fallocate(file.fileno(), 0, 8 * length)
         file.truncate(8 * length)
         return np.memmap(file, np.uint64, "r+", shape=(length,))
 

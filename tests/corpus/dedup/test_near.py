@@ -132,15 +132,13 @@ def test_a_chain_is_one_cluster_but_only_what_matches_a_kept_one_goes():
 
 
 def test_an_earlier_corpus_stays_and_is_preferred():
-    short, long = sentence(60), sentence(60) + " more"
-    dropped, clusters = outcome(Near(), [[long], [short, short, short + "!"]], fixed=(1,))
-    assert dropped.keys() == {"0/0.txt"}
-    assert dropped["0/0.txt"][0] == "1/0.txt" or dropped["0/0.txt"][0].startswith("1/")
-    assert clusters.keys() == {"0/0.txt"}
-    smallest = min(Memory(Near(), [[long], [short, short, short + "!"]]).known[n]["key"].to_pylist() for n in (0, 1))
-    assert clusters["0/0.txt"] in smallest or clusters["0/0.txt"] == min(
-        Memory(Near(), [[long], [short, short, short + "!"]]).known[1]["key"].to_pylist()
-    )
+    """Also where its own documents are copies of each other; its keys count for clusters, and it gets no decision."""
+    texts = [[sentence(60) + " more"], [sentence(60), sentence(60) + "!"]]
+    dropped, clusters = outcome(Near(), texts, fixed=(1,))
+    assert dropped.keys() == clusters.keys() == {"0/0.txt"}
+    assert dropped["0/0.txt"][0] in ("1/0.txt", "1/1.txt")
+    seen = Memory(Near(), texts)
+    assert clusters["0/0.txt"] == min(key for known in seen.known for key in known["key"].to_pylist())
 
 
 def test_what_an_earlier_rule_drops_keeps_nothing_out():
@@ -215,6 +213,7 @@ def test_no_documents():
     rule = Near()
     decisions = list(rule.decide(Memory(rule, [[], []])))
     assert [(d.bucket, d.table.num_rows, len(d.clusters)) for d in decisions] == [(0, 0, 0), (1, 0, 0)]
+    assert list(rule.decide(Memory(rule, []))) == []
 
 
 def test_sets_beyond_memory_lie_in_a_file(monkeypatch):
