@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from telos.corpus.filters import Verdict
 from telos.corpus.funnel import Stage
+from telos.corpus.marking import CUT
 from telos.corpus.texts import Texts
 
 SAMPLES = 20
@@ -185,8 +186,8 @@ def _difference(old: str, new: str) -> tuple[str, str]:
 
 
 def snippet(text: str, start: int = 0, end: int = SNIPPET_CHARACTERS) -> str:
-    """``text[start:end]``, without the word or number that a cut goes through, and with "…" where something is missing."""
+    """``text[start:end]``, without the word or number that a cut goes through, and with `CUT` where something is missing."""
     part = text[start:end]
     if start:
-        part = "…" + _FIRST_WORD.sub("", part, count=1)
-    return _LAST_WORD.sub("", part, count=1) + "…" if end < len(text) else part
+        part = CUT + _FIRST_WORD.sub("", part, count=1).lstrip()
+    return _LAST_WORD.sub("", part, count=1).rstrip() + CUT if end < len(text) else part

@@ -14,6 +14,8 @@ from telos.foundation.units import format_count
 KEPT, LOST, SECOND, GRID, SOFT = "#0b6e99", "#e3a08f", "#9cc5d8", "#e2e5e9", "#5b626b"
 _LETTER, _ROW, _BAR = 13, 40, 12
 _PLOT, _AXIS = 110, 34
+_SEEN = 0.4
+"""Per cent of the width that the smallest bar has, so that it is seen."""
 
 
 def bars(name: str, rows: Sequence[tuple[str, str, Sequence[tuple[float, str]]]]) -> str:
@@ -25,7 +27,7 @@ def bars(name: str, rows: Sequence[tuple[str, str, Sequence[tuple[float, str]]]]
         y, x = i * _ROW, 0.0
         made.append(_text("0", y + _LETTER, label) + _text("100%", y + _LETTER, value, SOFT, "end"))
         for length, color in segments:
-            share = 100 * length / whole
+            share = max(100 * length / whole, _SEEN) if length else 0.0
             made.append(_rect(x, y + _LETTER + 6, share, _BAR, color))
             x += share
     return _svg(name, len(rows) * _ROW, made)

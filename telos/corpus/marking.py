@@ -8,6 +8,8 @@ import re
 from difflib import SequenceMatcher
 from itertools import groupby
 
+CUT = "…"
+"""Stands where a text was cut for showing it."""
 Runs = list[tuple[str, bool]]
 """(text, whether the other text lacks it), in order; joined they are the whole text."""
 _UNIT = re.compile(r"[A-Za-z0-9_]+|\s+|.", re.DOTALL)
@@ -19,7 +21,20 @@ _SHORTEST_LEFT = 12
 
 
 def differences(one: str, other: str) -> tuple[Runs, Runs]:
-    """What of ``one`` is not in ``other``, and the other way round."""
+    """What of ``one`` is not in ``other``, and the other way round.
+
+    Where both end in `CUT`, one may go on a little further than the other: that is no difference."""
+    a, b, same_a, same_b = _aligned(one, other)
+    if a[-1:] == b[-1:] == [CUT]:
+        for same, others in ((same_a, same_b), (same_b, same_a)):
+            alike = next((i for i in range(1, len(same)) if same[-1 - i]), len(same))
+            if alike > 1 and len(others) > 1 and others[-2]:
+                same[-alike:] = [True] * alike
+    return _runs(a, same_a), _runs(b, same_b)
+
+
+def _aligned(one: str, other: str) -> tuple[list[str], list[str], list[bool], list[bool]]:
+    """Units of both, and whether each stands in the other."""
     a, b = _UNIT.findall(one), _UNIT.findall(other)
     same_a, same_b = [False] * len(a), [False] * len(b)
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
@@ -32,13 +47,13 @@ def differences(one: str, other: str) -> tuple[Runs, Runs]:
     if middle_a and middle_b and max(len(middle_a), len(middle_b)) <= _MOST_UNITS:
         for i, j, n in SequenceMatcher(None, middle_a, middle_b, autojunk=False).get_matching_blocks():
             same_a[start + i : start + i + n] = same_b[start + j : start + j + n] = [True] * n
-    return _runs(a, same_a), _runs(b, same_b)
+    return a, b, same_a, same_b
 
 
 def hidden(before: str, after: str) -> str:
     """``before`` with dots for the letters and digits that ``after`` lacks, and for short runs between them."""
-    runs, _ = differences(before, after)
-    return "".join(re.sub(r"[^\W_]", "•", text) if gone or len(text) < _SHORTEST_LEFT else text for text, gone in runs)
+    a, _, same, _ = _aligned(before, after)
+    return "".join(re.sub(r"[^\W_]", "•", text) if gone or len(text) < _SHORTEST_LEFT else text for text, gone in _runs(a, same))
 
 
 def _runs(units: list[str], same: list[bool]) -> Runs:

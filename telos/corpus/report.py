@@ -174,7 +174,7 @@ def language(text: str) -> str | None:
 
 
 def percent(share: float) -> str:
-    return "0 %" if share == 0 else f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.1f} %"
+    return f"{100 * share:.{2 if share < 0.1 else 3}g} %"
 
 
 def words(name: str) -> str:
