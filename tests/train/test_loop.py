@@ -227,7 +227,7 @@ def test_a_real_clock(run, tmp_path):
 
 
 def test_a_budget_too_short_for_a_step_is_refused(run, tmp_path):
-    clock = Clock(Duration(30, "seconds"), time.time() - 52.1, reserve_seconds=10)
+    clock = slow_clock("30s", gone=52.1, reserve_seconds=10)
     with pytest.raises(TelosError) as caught:
         run(tmp_path / "a", budget="30s", clock=clock)
     assert caught.value.must == "a budget must have time for a training step: 30s"
