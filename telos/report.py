@@ -51,6 +51,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind),
         "baselines": climbed,
+        "vocabulary_tokens": prepared.tokenizer.vocabulary.size,
         "funnel": _funnel(prepared),
         "machine": _machine(trained),
         "recipe": recipe.to_yaml(),

@@ -51,6 +51,7 @@ class Result:
             "seconds": cost.get("total_seconds"),
             "peak_memory_bytes": cost.get("peak_memory_bytes"),
             "parameters": self.facts.get("parameters"),
+            "vocabulary_tokens": self.facts.get("vocabulary_tokens"),
             "steps": cost.get("steps"),
             "tokens": cost.get("tokens"),
             "tokens_per_second": cost.get("tokens_per_second"),
@@ -72,7 +73,9 @@ class Result:
                 lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
         if "parameters" in self.facts:
-            lines.append(f"{format_count(self.facts['parameters'])} parameters, {format_count(cost['tokens'])} tokens seen")
+            words = f", vocabulary of {self.facts['vocabulary_tokens']:,} tokens" if "vocabulary_tokens" in self.facts else ""
+            seen = f"{format_count(cost['tokens'])} tokens seen"
+            lines.append(f"{format_count(self.facts['parameters'])} parameters{words}, {seen}")
         lines.append(f"{format_seconds(cost['total_seconds'])}, peak memory {format_bytes(cost['peak_memory_bytes'])}")
         lines.append(f"model:  {self.model}")
         if (self.folder / "report.html").exists():

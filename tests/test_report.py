@@ -20,7 +20,7 @@ def test_a_model_of_any_context_draws_its_samples(context_length):
     recipe = SimpleNamespace(evaluate=SimpleNamespace(samples=3, sample_tokens=10), training=SimpleNamespace(seed=1))
     found = report._samples(recipe, SimpleNamespace(tokenizer=tokenizer), SimpleNamespace(tokens=np.tile(tokens, 2)),
                             SimpleNamespace(model=network))  # fmt: skip
-    assert len(found) == 3
+    assert len(found) == (3 if context_length >= 4 else 1), "without room for a prompt, only the text of its own"
     assert all(TEXT.startswith(sample["prompt"]) for sample in found)
     assert found[0]["prompt"] == TEXT.encode()[: min(12, context_length // 4)].decode(errors="ignore")
     assert found[-1]["prompt"] == ""

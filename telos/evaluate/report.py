@@ -70,8 +70,9 @@ class Report(TypedDict, total=False):
     """All that a report may show.
 
     ``title``; ``created``: ISO date; ``language``: ISO 639-1 code of the corpus, for the reader's fonts; ``notes``: facts
-    to be said at the top (the corpus was sampled, one document was split by position); ``parameters``; ``model``: its
-    path; ``baselines``: from `telos.evaluate.verdict`; ``train``, ``validation``: curves; ``recipe``: YAML; ``machine``:
+    to be said at the top (the corpus was sampled, one document was split by position); ``parameters``,
+    ``vocabulary_tokens``: how many there are; ``model``: its path; ``baselines``: from `telos.evaluate.verdict`; ``train``,
+    ``validation``: curves; ``recipe``: YAML; ``machine``:
     fact → value; ``next_steps``: by default from the verdicts.
     """
 
@@ -81,6 +82,7 @@ class Report(TypedDict, total=False):
     notes: Sequence[str]
     model: str
     parameters: int
+    vocabulary_tokens: int
     headline: Headline
     baselines: list[Baseline]
     train: Curve
