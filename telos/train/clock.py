@@ -3,9 +3,14 @@
 A budget in time counts from process start and includes everything.  What goes by before training (imports, corpus, compilation)
 is overhead; ``reserve_seconds`` are kept for what comes after it (evaluation, report).  Training has the rest,
 
-    fraction = trained ÷ (budget − reserve − overhead),
+    available = budget − reserve − overhead,
 
-so that a schedule always comes to its end.  Both parts add up over resumes.  Tests: tests/train/test_clock.py.
+and at every moment the fraction that is done grows by its share of what is left,
+
+    d fraction = (1 − fraction) · dt ÷ (available − trained),
+
+which is trained ÷ available while the reserve stands still.  So a schedule always comes to its end, and never goes back where the
+reserve changes.  Both parts of time add up over resumes.  Tests: tests/train/test_clock.py.
 """
 
 import time
@@ -50,6 +55,8 @@ class Clock:
         self._begun: float | None = None
         self._carried_overhead = self._carried_trained = 0.0
         self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._fraction, self._fraction_at = 0.0, 0.0  # of a budget in time; the second: after how much training
+        self._furthest_middle = 0.0
 
     # -- the two parts of time --------------------------------------------------------------------------------------
 
@@ -58,14 +65,17 @@ class Clock:
         checkpoint."""
         self._carried_overhead, self._carried_trained = state["overhead_seconds"], state["trained_seconds"]
         self.reserve_seconds = max(self.reserve_seconds, state.get("reserve_seconds", 0.0))
+        if "fraction" in state:
+            self._fraction, self._fraction_at = state["fraction"], state["trained_seconds"]
 
     def begin(self) -> None:
         """Training starts now: overhead stands still from here on, and trained time runs."""
         self._begun = self.now()
 
     def state(self) -> dict[str, float]:
-        return {"overhead_seconds": self.overhead_seconds, "trained_seconds": self.trained_seconds,
-                "reserve_seconds": self.reserve_seconds}  # fmt: skip
+        trained = self.trained_seconds
+        told = {"overhead_seconds": self.overhead_seconds, "trained_seconds": trained, "reserve_seconds": self.reserve_seconds}
+        return told if self.available_seconds is None else told | {"fraction": self._advance(trained)}
 
     @property
     def overhead_seconds(self) -> float:
@@ -114,14 +124,28 @@ class Clock:
         done = float(step)
         if middle:
             tokens, epochs = (tokens + batches.tokens_at(step + 1)) / 2, (epochs + batches.epoch_at(step + 1)) / 2
-            seconds, done = seconds + self.step_seconds / 2, step + 0.5
-        total, available = self.total_steps(batches), self.available_seconds
-        if available is not None:
-            fraction = seconds / available if available > 0 else 1.0
+            done = step + 0.5
+        total = self.total_steps(batches)
+        if total is None:
+            fraction = self._advance(seconds)
+            if middle:
+                seconds += self.step_seconds / 2
+                fraction = self._furthest_middle = max(self._furthest_middle, self._at(seconds))
         else:
-            assert total is not None
             fraction = done / total
+            seconds += self.step_seconds / 2 if middle else 0.0
         return Progress(done, tokens, epochs, seconds, min(1.0, max(0.0, fraction)))
+
+    def _at(self, trained: float) -> float:
+        """Fraction of a budget in time after so much training, from where it stood last."""
+        available = self.available_seconds
+        assert available is not None
+        left = available - self._fraction_at
+        return self._fraction + (1 - self._fraction) * min(1.0, max(0.0, trained - self._fraction_at) / left) if left > 0 else 1.0
+
+    def _advance(self, trained: float) -> float:
+        self._fraction, self._fraction_at = self._at(trained), max(self._fraction_at, trained)
+        return self._fraction
 
     def over(self, step: int, batches: Counted) -> bool:
         """Whether no further step is to start.  In time, a step starts if at least half of it fits."""
