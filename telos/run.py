@@ -66,8 +66,10 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
     changed = _changed(known["settings"], facts["settings"])
     if changed:
         shown = ", ".join(f"{name} {old!r} → {new!r}" for name, old, new in changed[:3])
-        raise TelosError(f"{out} must be a new folder, or one of the same run", f"it holds a run of other settings: {shown}",
-                         "choose another --out, or remove that folder")  # fmt: skip
+        remedy = "choose another --out, or remove that folder"
+        if [name for name, _, _ in changed] == ["train.budget"]:
+            remedy += ": the learning rate of its steps was planned for its budget, so that another budget is another run"
+        raise TelosError(f"{out} must be a new folder, or one of the same run", f"it holds a run of other settings: {shown}", remedy)
     if known["text_fingerprint"] != facts["text_fingerprint"]:
         raise TelosError(f"{out} must be a new folder, or one of the same run", "the texts have changed since it began",
                          "choose another --out, or remove that folder")  # fmt: skip
