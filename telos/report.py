@@ -127,8 +127,9 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
     if held.split != "test":
         notes.append("The recipe keeps no test text: the figures are of the validation text.")
     if held.part < 1:
+        why = ": on this machine more would take too large a share of the budget" if held.for_time else ""
         notes.append(f"Of the {held.split} text {format_bytes(held.token_bytes.sum())} ({held.part:.0%}) are scored, "
-                     "whole documents chosen by hash.")  # fmt: skip
+                     f"documents chosen by hash{why}.")  # fmt: skip
     return notes
 
 

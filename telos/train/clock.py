@@ -38,7 +38,8 @@ class Counted(Protocol):
 class Clock:
     """Progress through ``budget``, which counts from ``started`` (as `time.time` gives it; None: the start of the process).
     ``reserve_seconds`` may change while training runs.  ``now``: a clock that no one sets back.
-    ``closing_seconds``: what saving the last checkpoint will take, kept as the reserve is; the loop sets it."""
+    ``closing_seconds``: what saving the last checkpoint will take, kept as the reserve is; the loop sets it.  ``waiting``: how
+    much of so many seconds that are left to keep for what is waited for after the training; asked by `look_ahead`."""
 
     def __init__(
         self,
@@ -50,7 +51,8 @@ class Clock:
     ):
         assert budget.unit != "fraction", budget
         self.budget, self.reserve_seconds, self.now = budget, reserve_seconds, now
-        self.closing_seconds = 0.0
+        self.closing_seconds = self.waiting_seconds = 0.0
+        self.waiting: Callable[[float], float] | None = None
         self._started = now() - (time.time() - (process_started() if started is None else started))
         self._begun: float | None = None
         self._carried_overhead = self._carried_trained = 0.0
@@ -74,7 +76,8 @@ class Clock:
 
     def state(self) -> dict[str, float]:
         trained = self.trained_seconds
-        told = {"overhead_seconds": self.overhead_seconds, "trained_seconds": trained, "reserve_seconds": self.reserve_seconds}
+        told = {"overhead_seconds": self.overhead_seconds, "trained_seconds": trained,
+                "reserve_seconds": self.reserve_seconds + self.waiting_seconds}  # fmt: skip
         return told if self.available_seconds is None else told | {"fraction": self._advance(trained)}
 
     @property
@@ -90,7 +93,14 @@ class Clock:
         """Time that training has in all; None where the budget is not a time."""
         if self.budget.unit != "seconds":
             return None
-        return self.budget.value - self.reserve_seconds - self.closing_seconds - self.overhead_seconds
+        kept = self.reserve_seconds + self.waiting_seconds + self.closing_seconds
+        return self.budget.value - kept - self.overhead_seconds
+
+    def look_ahead(self) -> None:
+        """Keep as much time for waiting as it now seems to need."""
+        if self.waiting is not None and self.available_seconds is not None:
+            self.waiting_seconds = 0.0
+            self.waiting_seconds = self.waiting(self.available_seconds - self.trained_seconds)
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -160,9 +170,9 @@ class Clock:
         """`TelosError` where the time left for training is less than a step can possibly take."""
         available = self.available_seconds
         if available is not None and available <= least_seconds:
-            spent, kept = format_seconds(self.overhead_seconds), format_seconds(self.reserve_seconds)
+            spent, kept = format_seconds(self.overhead_seconds), format_seconds(self.reserve_seconds + self.waiting_seconds)
             step = f", a step takes at least {format_seconds(least_seconds)}" if least_seconds >= 0.1 else ""
-            least = self.overhead_seconds + self.reserve_seconds + 20 * least_seconds + 1
+            least = self.overhead_seconds + self.reserve_seconds + self.waiting_seconds + 20 * least_seconds + 1
             raise TelosError(
                 f"a budget must have time for a training step: {self.budget}",
                 f"{spent} gone before the first step, {kept} kept for what follows{step}",
