@@ -114,7 +114,7 @@ def headline(ours: Likelihood, unit_kind: str) -> Headline:
 def write_report(folder: Path, report: Report) -> None:
     """Write report.html and report.json into an existing folder, each replaced whole."""
     judged = report.get("baselines", [])
-    told: dict[str, Any] = {"next_steps": next_steps(judged)} | dict(report)
+    told: dict[str, Any] = {"next_steps": next_steps(judged, report.get("cost", {}).get("steps"))} | dict(report)
     if judged:
         told["summary"] = summary(judged)
     write_file(Path(folder) / "report.html", html(report))
@@ -128,10 +128,10 @@ def html(report: Report) -> str:
     pages = Environment(loader=PackageLoader("telos.evaluate", ""), autoescape=True, undefined=StrictUndefined,
                         trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     pages.filters |= {"size": format_bytes, "count": format_count, "duration": format_seconds, "fact": _fact}
-    judged = report.get("baselines", [])
+    judged, taken = report.get("baselines", []), report.get("cost", {}).get("steps")
     page = pages.get_template("report.html.jinja")
     return page.render(report=report, verdicts=[(b["verdict"], sentence(b)) for b in judged], summary=summary(judged),
-                       next_steps=report.get("next_steps", next_steps(judged)), plots=_plots(report))  # fmt: skip
+                       next_steps=report.get("next_steps", next_steps(judged, taken)), plots=_plots(report))  # fmt: skip
 
 
 def _plots(report: Report) -> dict[str, str]:
