@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from telos.foundation.spec import Spec
 from telos.foundation.units import Duration
@@ -31,7 +31,7 @@ class Train(Spec):
     keep_checkpoints: int = Field(2, ge=1)
     evaluate_every: Duration = Duration(0.2, "fraction")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: Literal["auto"] | bool = "auto"
+    compile: Literal["auto"] | StrictBool = "auto"
     threads: int | None = Field(None, ge=1)
     seed: int = Field(1, ge=0)
     log_every: int = Field(1, ge=1)

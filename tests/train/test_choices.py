@@ -199,3 +199,10 @@ def test_the_loop_compiles_and_records_it(run, tiny, tmp_path, monkeypatch):
     assert outcome.choices["facts"]["compile_seconds"] > 0
     assert again.choices["compile"] is False
     assert again.choices["facts"]["uncompiled_step_seconds"] > 0
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"asked": {"threads": 1, "precision": "fp32", "compile": "auto"}, "more": 1}'])
+def test_damaged_choices_are_an_error_in_three_parts(tmp_path, content):
+    (tmp_path / "choices.json").write_text(content)
+    with pytest.raises(TelosError, match=r"choices\.json must be as the run wrote it\n  found: .+\n  to do: put it back"):
+        choose(Train(threads=1, precision="fp32"), CPU, tmp_path)
