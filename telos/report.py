@@ -12,6 +12,7 @@ from telos.corpus.splits import SPLITS
 from telos.evaluate import report as pages
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.model_card import model_card
+from telos.evaluate.verdict import starved
 from telos.foundation import files, machine, record
 from telos.foundation.units import format_bytes
 from telos.generate.engine import Engine
@@ -32,7 +33,8 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
            full: bool) -> Result:  # fmt: skip
     """Measure the model, save it, and write the report (``full``) or only report.json."""
     ended = time.perf_counter()
-    seconds = prepared.seconds | trained.seconds
+    compiling = trained.outcome.choices["facts"].get("compile_seconds") if trained.outcome is not None else None
+    seconds = prepared.seconds | ({"compilation": compiling} if compiling else {}) | trained.seconds
     began = time.perf_counter()
     ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
     seconds["held-out text"] = time.perf_counter() - began
@@ -47,7 +49,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held) + failed,
+        "notes": _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind),
         "baselines": climbed,
@@ -68,9 +70,12 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
     _save(trained, prepared, out, told, recipe)
     seconds["model and report"] = time.perf_counter() - began
+    total = trained.spent_seconds + time.perf_counter() - ended
+    if (rest := total - sum(seconds.values())) > 0:
+        seconds["start of the process and everything else"] = rest
     told["cost"] |= {
         "seconds": seconds,
-        "total_seconds": trained.spent_seconds + time.perf_counter() - ended,
+        "total_seconds": total,
         "peak_memory_bytes": machine.peak_memory_bytes() + facts.get("peak_memory_bytes", 0),
     }
     if full:
@@ -131,6 +136,11 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
         notes.append(f"Of the {held.split} text {format_bytes(held.token_bytes.sum())} ({held.part:.0%}) are scored, "
                      f"documents chosen by hash{why}.")  # fmt: skip
     return notes
+
+
+def _few_steps(trained: Trained) -> list[str]:
+    said = starved(trained.outcome.step) if trained.outcome is not None else None
+    return [f"{said} A larger budget gives more."] if said else []
 
 
 def _language(held: HeldOut) -> str | None:
@@ -198,14 +208,13 @@ def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> di
 
 def _by_length(held: HeldOut, ours: Likelihood) -> dict[str, Any]:
     """Bits per byte of short and long units, in thirds."""
-    order = np.argsort(ours.bytes, kind="stable")
-    rows = []
-    for third in np.array_split(order, 3):
+    groups: dict[str, np.ndarray] = {}
+    for third in np.array_split(np.argsort(ours.bytes, kind="stable"), 3):
         if len(third) and ours.bytes[third].sum():
-            bits = ours.nats[third].sum() / np.log(2) / ours.bytes[third].sum()
-            rows.append(
-                [f"{format_bytes(ours.bytes[third].min())} to {format_bytes(ours.bytes[third].max())}", len(third), f"{bits:.3f}"]
-            )
+            low, high = format_bytes(ours.bytes[third].min()), format_bytes(ours.bytes[third].max())
+            name = low if low == high else f"{low} to {high}"
+            groups[name] = np.concatenate([groups.get(name, third[:0]), third])  # blocks are of nearly one length
+    rows = [[name, len(of), f"{ours.nats[of].sum() / np.log(2) / ours.bytes[of].sum():.3f}"] for name, of in groups.items()]
     return {"title": f"By length of {held.unit_kind}", "columns": ["bytes", held.unit_kind, "bits per byte"], "rows": rows}
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from telos import report
+from telos.evaluate.likelihood import Likelihood
 from telos.models.transformer import Transformer
 from telos.tokens.tokenizers.byte import Byte
 
@@ -24,3 +25,15 @@ def test_a_model_of_any_context_draws_its_samples(context_length):
     assert all(TEXT.startswith(sample["prompt"]) for sample in found)
     assert found[0]["prompt"] == TEXT.encode()[: min(12, context_length // 4)].decode(errors="ignore")
     assert found[-1]["prompt"] == ""
+
+
+def test_blocks_of_one_length_are_one_row_of_the_table():
+    held = SimpleNamespace(unit_kind="blocks of text")
+    equal = Likelihood(np.ones(9), np.full(9, 2048.0), np.ones(9))
+    assert report._by_length(held, equal)["rows"] == [["2.05 kB", 9, f"{1 / np.log(2) / 2048:.3f}"]]
+    mixed = Likelihood(np.ones(9), np.arange(1.0, 10), np.ones(9))
+    assert [row[:2] for row in report._by_length(held, mixed)["rows"]] == [
+        ["1 B to 3 B", 3],
+        ["4 B to 6 B", 3],
+        ["7 B to 9 B", 3],
+    ]
