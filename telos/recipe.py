@@ -78,6 +78,10 @@ class Run(Spec):
 
 def for_path(path: str | None, budget: str | None) -> dict[str, Any]:
     """Data of the recipe that `telos run PATH --budget B` means."""
+    if path and "://" in path:  # as a path it would lose a stroke
+        raise TelosError(
+            "a path must be a file or a folder on this machine", path, f"download it (curl -LO {path}), and give the file"
+        )
     corpus = {"kind": "files", "path": path} if path else {"kind": "installation"}
     data: dict[str, Any] = {"corpus": corpus, "#": COMMAND_LINE}
     if budget is not None:
@@ -91,7 +95,11 @@ def from_file(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TelosError("a recipe must be a file", f"no file {path}", "check the path (recipes/ holds examples)") from None
-    except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError):
+    except IsADirectoryError:
+        raise TelosError("a recipe must be a YAML file", f"{path} is a folder",
+                         f"give a file such as recipes/default.yaml, or a folder of texts as corpus.kind=files corpus.path={path}"
+                         ) from None  # fmt: skip
+    except (NotADirectoryError, UnicodeDecodeError):
         raise TelosError("a recipe must be a YAML file", f"{path} is none", "give a file such as recipes/default.yaml") from None
     except OSError as error:
         raise TelosError(f"the recipe {path} must be readable", error.strerror or str(error), "change its permissions") from None

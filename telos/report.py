@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.model_card import model_card
 from telos.evaluate.verdict import starved
 from telos.foundation import files, machine, record
-from telos.foundation.units import format_bytes
+from telos.foundation.units import counted, format_bytes
 from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.held_out import HeldOut
@@ -124,11 +125,11 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
             notes.append(f"The text is larger than this budget has time for: {format_bytes(left_out)} of "
                          f"{format_bytes(stage['bytes_in'])} were left out, chosen by content hash.")  # fmt: skip
     unread = prepared.corpus.facts.get("unread", {"files": 0})
-    if unread["files"]:
-        notes.append(f"The text is far larger than this budget has time for: {unread['files']} files "
-                     f"({format_bytes(unread['bytes'])}) were not read, chosen by a hash of their names.")  # fmt: skip
+    if count := unread["files"]:
+        notes.append(f"The text is far larger than this budget has time for: {counted(count, 'file')} "
+                     f"({format_bytes(unread['bytes'])}) {_were(count)} not read, chosen by a hash of their names.")  # fmt: skip
     if repaired := prepared.corpus.facts.get("repaired"):
-        notes.append(f"{len(repaired)} files were not whole UTF-8 and were repaired; corpus.json names them.")
+        notes += _repaired([entry["encoding"] for entry in repaired])
     if held.split != "test":
         notes.append("The recipe keeps no test text: the figures are of the validation text.")
     if held.part < 1:
@@ -136,6 +137,20 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
         notes.append(f"Of the {held.split} text {format_bytes(held.token_bytes.sum())} ({held.part:.0%}) are scored, "
                      f"documents chosen by hash{why}.")  # fmt: skip
     return notes
+
+
+def _repaired(encodings: list[str]) -> list[str]:
+    """What was done to files that were not whole UTF-8: read in their own encoding, or with damaged places."""
+    damaged = sum(name.startswith("utf-8") for name in encodings)
+    told = [f"{counted(n, 'file')} {_were(n)} read as {name}" for name, n in sorted(Counter(encodings).items())
+            if not name.startswith("utf-8")]  # fmt: skip
+    if damaged:
+        told.append(f"{counted(damaged, 'file')} {_were(damaged)} UTF-8 with damaged places, which � stands for")
+    return [f"{'; '.join(told)}. corpus.json names {'it' if len(encodings) == 1 else 'them'}."]
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _few_steps(trained: Trained) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.verdict import Baseline, sentence
 from telos.foundation.files import read_facts
-from telos.foundation.units import format_bytes, format_count, format_seconds
+from telos.foundation.units import counted, format_bytes, format_count, format_seconds
 
 _HEADLINE = ("bits_per_byte", "bits_per_byte_ci95", "nats_per_token", "perplexity", "nats_per_character", "test_bytes")
 
@@ -23,6 +23,7 @@ class Stopped(Exception):
     def __init__(self, signal: str, step: int, exit_code: int, out: Path):
         super().__init__(f"{signal}: stopped after step {step}, saved in {out}; run the same command again to go on")
         self.exit_code = exit_code
+        self.facts = {"stopped_by": signal, "step": step, "run": str(out)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +124,5 @@ class Scored:
             f"{facts['bits_per_byte']:.3f} bits per byte{spread}",
             f"{facts['nats_per_character']:.3f} nats per character, perplexity {facts['perplexity']:.1f} per token",
             *(sentence(b) for b in self.baselines),
-            f"{format_bytes(facts['bytes'])} in {self.documents} documents, {format_count(self.tokens)} tokens",
+            f"{format_bytes(facts['bytes'])} in {counted(self.documents, 'document')}, {format_count(self.tokens)} tokens",
         ])  # fmt: skip

@@ -6,6 +6,7 @@ A run is a folder.  Running it again continues it, or shows its result where all
 settings, or of texts that have changed since, is left alone.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,9 +34,15 @@ def train(recipe: Run, out: str | Path, started: float | None = None) -> Result:
 
 def _run(recipe: Run, out: Path, started: float, full: bool) -> Result:
     _refuse_to_mix(out)
+    new = not out.exists()
     with files.lock_folder(out):
-        done = _begin(recipe, out, full)
-        return done or _go(recipe, out, started, full)
+        try:
+            done = _begin(recipe, out, full)
+            return done or _go(recipe, out, started, full)
+        except BaseException:
+            if new and [p.name for p in out.iterdir()] == [".lock"]:  # refused before anything was written
+                shutil.rmtree(out, ignore_errors=True)
+            raise
 
 
 def _refuse_to_mix(out: Path) -> None:

@@ -37,3 +37,10 @@ def test_blocks_of_one_length_are_one_row_of_the_table():
         ["4 B to 6 B", 3],
         ["7 B to 9 B", 3],
     ]
+
+
+def test_a_file_in_another_encoding_was_read_and_not_repaired():
+    assert report._repaired(["gb18030"]) == ["1 file was read as gb18030. corpus.json names it."]
+    assert report._repaired(["utf-8 with 1 damaged place", "gb18030", "utf-8 with 3 damaged places", "gb18030"]) == [
+        "2 files were read as gb18030; 2 files were UTF-8 with damaged places, which � stands for. corpus.json names them."
+    ]

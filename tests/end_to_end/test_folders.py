@@ -108,3 +108,14 @@ def test_a_foreign_run_file_is_no_run(texts, tmp_path):
     write_json(out / "notes.json", {})
     with pytest.raises(TelosError, match="must be a new folder"):
         run.run(made(texts), out)
+
+
+def test_a_run_that_is_refused_leaves_no_folder(texts, tmp_path):
+    for _ in range(2):
+        with pytest.raises(TelosError):
+            run.run(made(texts, "evaluate.stride=1000"), tmp_path / "runs/new")
+        assert not (tmp_path / "runs/new").exists()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(TelosError):
+        run.run(made(texts, "evaluate.stride=1000"), tmp_path / "mine")
+    assert (tmp_path / "mine").exists()
