@@ -217,6 +217,7 @@ def list_family(
 def explain(
     words: Annotated[list[str] | None, _words("RECIPE", "A recipe file")] = None,
     as_json: AsJson = False,
+    doc: Annotated[bool, typer.Option("--doc", help="Say what the settings mean.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of recipes, for editors.")] = False,
 ) -> None:
     """The resolved recipe, and where each value came from.  No recipe: the defaults of `telos run`."""
@@ -228,6 +229,10 @@ def explain(
     paths, overrides = _split(words)
     path = _at_most_one(paths, "telos explain takes one recipe")
     made, origin = recipe.resolve(recipe.from_file(path) if path else {}, overrides)
+    if doc:
+        found = recipe.reference(made)
+        _answer(found, as_json, recipe.render_reference(found))
+        return
     _answer({"recipe": made.dump(), "hash": made.hash(), "origin": origin}, as_json, recipe.render(made, origin))
 
 

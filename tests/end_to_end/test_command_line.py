@@ -120,6 +120,20 @@ def test_without_a_recipe_nothing_comes_from_the_command_line(call):
     assert "recipes" not in call("explain", "train.seed=2")[1]
 
 
+def test_what_the_settings_mean(call):
+    """Every setting stands under what its class says; a reader sees no mark-up."""
+    shown = call("explain", "corpus.kind=files", "corpus.path=诗/", "--doc")[1]
+    assert "budget: one of a time (from process start, all included), steps, tokens or epochs." in shown
+    assert "\n  train.budget = 3m\n" in shown
+    assert "\ncorpus (files)\n" in shown
+    assert "``" not in shown
+    told = json.loads(call("explain", "--doc", "--json")[1])
+    assert all(group["doc"] for group in told.values()), [path for path, group in told.items() if not group["doc"]]
+    settings = {f"{path}.{name}" for path, group in told.items() for name in group["settings"]}
+    flat = {path for path in json.loads(call("explain", "--json")[1])["origin"] if not path.endswith(".kind")}
+    assert all(any(path == s or path.startswith(f"{s}.") for s in settings) for path in flat)
+
+
 def test_train_takes_a_budget(call, root, monkeypatch):
     asked = []
     monkeypatch.setattr(run, "train", lambda made, *_: asked.append(str(made.training.budget)) or pytest.fail("enough"))
