@@ -38,7 +38,7 @@ class MissingExtra(TelosError):
         super().__init__(
             f"{feature} needs the Python package '{module}'",
             "it is not installed",
-            f"pip install 'telos[{extra}]'",
+            f"in the clone of Telos: pip install -c constraints.txt -e '.[{extra}]'",
         )
 
 
