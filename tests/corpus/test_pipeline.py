@@ -65,7 +65,7 @@ def test_the_same_input_gives_the_same_bytes(
     shutil.copytree(many, tmp_path / "copy")
     third = build(tmp_path / "copy", out="three")
     changed = {name for name, sha in contents(third.folder).items() if contents(first.folder)[name] != sha}
-    assert changed == {"corpus.json", "manifest.json"}  # the path in the settings
+    assert changed == {"corpus.json", "corpus.html", "README.md", "manifest.json"}  # the path in the settings
     assert third.hash == first.hash
 
 
