@@ -28,7 +28,7 @@ def concealed(work: Work, facts: dict[str, Any]) -> dict[str, Any]:
     sources = [str(n) for n in range(len(places))]
     texts = Texts.of([sample[key] for sample, key in places], id=sources, source=sources)
     for rule, name in rules:
-        texts, dropped = judged(rule, name, texts, work, Account())
+        texts, dropped, _ = judged(rule, name, texts, work, Account())
         assert dropped is None, f"{name} conceals and drops"
     for (sample, key), text in zip(places, texts.text.to_pylist(), strict=True):
         sample[key] = text

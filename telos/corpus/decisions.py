@@ -45,6 +45,8 @@ def _by_row(table: pa.Table) -> pa.Table:
     """In the order of documents, so that a batch finds its part; as it is where it holds for every document of the bucket."""
     if "row" not in table.column_names:
         return table
+    if "row" not in table.column_names:
+        return table
     rows = table["row"].to_numpy()
     return table if (rows[1:] >= rows[:-1]).all() else table.take(pa.array(np.argsort(rows, kind="stable")))
 

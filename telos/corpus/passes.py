@@ -103,8 +103,10 @@ class _Pass:
 
     def _filtered(self, texts: Texts, filters: Sequence[Filter], names: Sequence[str]) -> Texts:
         for rule, name in zip(filters, names, strict=True):
-            texts, dropped = judged(rule, name, texts, self.work, self.account)
+            texts, dropped, routed = judged(rule, name, texts, self.work, self.account)
             self._log(dropped)
+            if len(routed):
+                self._write("routed", routed.table.select(COLUMNS.names))
         return texts
 
     # -- what becomes of them -------------------------------------------------------------------------------------------
@@ -156,20 +158,24 @@ class _Pass:
             self._put(Texts(COLUMNS.empty_table()))
 
 
-def judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None]:
-    """The texts that a filter leaves, as it leaves them, and `DROPPED` rows of the others.  Documents out of its scope pass."""
+def judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None, Texts]:
+    """The texts that a filter leaves, as it leaves them, `DROPPED` rows of the others, and those of them that are routed
+    elsewhere.  Documents out of its scope pass."""
     with account.timed(name):
         return _judged(rule, name, texts, work, account)
 
 
-def _judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None]:
+def _judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None, Texts]:
     rows = texts.rows_in(rule.scope)
     inside = texts.take(rows)
     verdict = rule.judge(inside, work.prepared(name)) if len(inside) else Verdict.keep_all(inside)
     if not rows.all():
         verdict = _spread(verdict, rows, texts)
-    after = changed(texts, verdict).take(verdict.reasons == 0)
-    return after, account.judged(name, rule.reasons, texts, verdict, after, hidden if rule.conceals else None)
+    every = changed(texts, verdict)
+    after = every.take(verdict.reasons == 0)
+    routed = rule.reasons.index(rule.routes) + 1 if rule.routes else None
+    dropped = account.judged(name, rule.reasons, texts, verdict, after, hidden if rule.conceals else None)
+    return after, dropped, every.take(verdict.reasons == routed) if routed else texts.take(np.zeros(len(texts), bool))
 
 
 def changed(texts: Texts, verdict: Verdict) -> Texts:

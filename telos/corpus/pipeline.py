@@ -38,7 +38,7 @@ from telos.corpus.sources import ADD_TEXT, Source
 from telos.corpus.split import SPLITS, Split
 from telos.corpus.survivors import DROPPED_FILE, DropLog, Survivors
 from telos.corpus.work import Work
-from telos.corpus.writing import Writer
+from telos.corpus.writing import Writer, write_routed
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, lock_folder, require_free, sha256, write_json, writing
 from telos.foundation.progress import progress
@@ -107,7 +107,11 @@ def _open_work(  # noqa: PLR0917
 ) -> Work:  # fmt: skip
     """The work folder as an earlier process left it, if that did the very same; else a new one."""
     known = [[job.path, job.item.location, job.item.size_bytes, job.item.modified_ns] for job in jobs]
-    read = [[name, sha256(Path(name))] for rule in (*clean.filters, *clean.afterwards) for name in rule.files()]
+    read = [
+        [name, sha256(Path(name)) if Path(name).is_file() else None]
+        for rule in (*clean.filters, *clean.afterwards)
+        for name in rule.files()
+    ]
     key = stable_hash([__version__, settings, known, read, [corpus.hash for corpus in earlier]])
     if Work.key_of(folder) == key:
         return Work.open(folder)
@@ -138,6 +142,7 @@ def _finish(
     survivors = Survivors.of(work)
     dropped = DropLog(folder / DROPPED_FILE)
     dropped.copy(work)
+    routed = write_routed(work, folder)
     if not survivors.keep.any():
         raise _nothing_left(account)
     documents = survivors.documents()
@@ -161,7 +166,8 @@ def _finish(
     return {
         "hash": writer.hash(), "split_note": assignment.note, "splits": writer.splits, "funnel": [s.as_dict() for s in stages],
         "counts": facts["counts"], "described": writer.described.as_dict(),
-        "dropped": facts["dropped"], "changed": facts["changed"], "pairs": pairs_of(work), "kept": writer.described.samples,
+        "dropped": facts["dropped"], "changed": facts["changed"], "pairs": pairs_of(work), "routed": routed,
+        "kept": writer.described.samples,
         **{name: facts[name][:LISTED] for name in ("repaired", "skipped", "quarantined")},
     }  # fmt: skip
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from telos.corpus import shards
 from telos.corpus.account import keep_smallest, smallest, snippet
 from telos.corpus.clean import document_id
 from telos.corpus.funnel import Stage
+from telos.corpus.passes import batches
 from telos.corpus.sample import cut_to
 from telos.corpus.split import SPLITS, Split, SplitName, pieces
 from telos.corpus.texts import HAN, Texts
+from telos.corpus.work import Work
 
 _LENGTH_BINS = 32
 _SHARE_BINS = 20
@@ -110,6 +113,30 @@ class Writer:
         for name, writer in self.writers.items():
             writer.close()
             self.splits[name]["parts"] = writer.parts
+
+
+def write_routed(work: Work, folder: Path) -> dict[str, int]:
+    """Documents in other languages go to ``routed/LANGUAGE/``, as they were when they were found out; language → documents."""
+    writers: dict[str, shards.ShardWriter] = {}
+    counts: Counter[str] = Counter()
+    for bucket in range(work.buckets - work.earlier):
+        file = work.bucket(0, bucket) / "routed.parquet"
+        for _, texts in batches(file) if file.exists() else ():
+            table = with_sizes(texts)
+            for language in pc.unique(table["language"]).to_pylist():
+                writer = writers.setdefault(language, shards.ShardWriter(folder / "routed" / language))
+                part = table.filter(pc.equal(table["language"], language))
+                writer.append(part)
+                counts[language] += part.num_rows
+    for writer in writers.values():
+        writer.close()
+    return dict(sorted(counts.items()))
+
+
+def with_sizes(texts: Texts) -> pa.Table:
+    """The documents with their ``bytes`` and ``characters``."""
+    table = texts.table.append_column("bytes", pa.array(texts.sizes))
+    return table.append_column("characters", pc.cast(pc.utf8_length(texts.text), pa.int64()))
 
 
 class Described:

@@ -21,11 +21,13 @@ from telos.foundation.units import Duration
 
 REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "files"): {"path": "texts"},
+    ("telos.corpus.filters", "word_list"): {"path": "words.txt"},
     ("telos.corpus.sources", "sql"): {"query": "select 1"},
     ("telos.corpus.sources", "web"): {"start": "https://example.org/"},
     ("telos.corpus.sources", "hugging_face"): {"name": "a/b"},
     ("telos.corpus.sources", "mixture"): {"parts": [{"name": "a", "source": {"kind": "installation"}}]},
     ("telos.corpus.sources", "warc"): {"path": "crawl"},
+    ("telos.corpus.filters", "decontaminate"): {"against": "evaluation"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 

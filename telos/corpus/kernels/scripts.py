@@ -1,5 +1,7 @@
 """How many letters of which script each text has."""
 
+from typing import Any
+
 import numpy as np
 
 from telos.corpus.kernels.utf8 import code_point
@@ -25,17 +27,18 @@ def letters(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     counts = np.zeros((len(offsets) - 1, 2), np.int64)
     for i in range(len(offsets) - 1):
         at, end = offsets[i], offsets[i + 1]
+        han = others = 0
         while at < end:
-            b = data[at]
+            b: Any = np.int64(data[at])
             if b < 0x80:
-                if (b | 0x20) - 97 < 26 and (b | 0x20) >= 97:
-                    counts[i, 1] += 1
+                others += 97 <= (b | 0x20) <= 122
                 at += 1
                 continue
             c, size = code_point(data, at, end)
             at += size
             if is_han(c):
-                counts[i, 0] += 1
+                han += 1
             elif 0xC0 <= c < 0x2000 or 0xAC00 <= c < 0xD7B0:
-                counts[i, 1] += 1
+                others += 1
+        counts[i, 0], counts[i, 1] = han, others
     return counts
