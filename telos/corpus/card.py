@@ -38,7 +38,7 @@ def card(facts: dict[str, Any]) -> str:
     """The card's Markdown."""
     steps = steps_of(facts["settings"])
     cards = templates("telos.corpus", html=False)
-    cards.filters |= {"percent": percent, "words": words, "code": _code}
+    cards.filters |= {"percent": percent, "words": words, "code": _code, "one_line": _one_line}
     total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     text = cards.get_template("data_card.md.jinja").render(
         header=_header(facts, total["documents"]), about=facts["settings"]["about"], facts=facts, total=total, splits=SPLITS,
@@ -54,7 +54,7 @@ def _header(facts: dict[str, Any], documents: int) -> str:
     about, known = facts["settings"]["about"], facts["described"]["languages"]
     found = [code for code, n in sorted(known.items(), key=lambda item: (-item[1], item[0]))
              if n >= _LANGUAGE_SHARE * sum(known.values())]  # fmt: skip
-    header: dict[str, Any] = {"pretty_name": about["title"]} if about["title"] else {}
+    header: dict[str, Any] = {"pretty_name": _one_line(about["title"])} if about["title"] else {}
     if languages := about["languages"] or found:
         header["language"] = languages
     header["license"] = about["license"] or "unknown"
@@ -117,6 +117,10 @@ def _recipe(settings: dict[str, Any]) -> str:
     sources = settings["sources"]
     parts = {"corpus": sources[0]} if len(sources) == 1 else {"sources": sources}
     return yaml.dump(parts | {"clean": settings["clean"], "split": settings["split"], "about": settings["about"]})
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _code(text: str) -> str:
