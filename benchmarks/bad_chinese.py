@@ -102,3 +102,42 @@ def _keywords(rng: random.Random, texts: list[str]) -> str:
 
 def _doorway(rng: random.Random, paragraph: str) -> str:
     return "\n".join(f"{rng.choice(_CITIES)}{rng.choice(_PRODUCTS)}：{paragraph}" for _ in range(rng.randint(6, 20)))
+
+
+def main() -> None:
+    """Which documents each rule drops, and how the values that it looks at are spread."""
+    from collections import Counter
+
+    import numpy as np
+
+    from telos.corpus.filters.chinese_lines import ChineseLines
+    from telos.corpus.filters.chinese_quality import ChineseQuality
+    from telos.corpus.filters.chinese_repetition import ChineseRepetition
+    from telos.corpus.filters.symbols import Symbols
+    from telos.corpus.texts import HAN, Texts
+
+    good = good_texts()
+    bad = bad_texts(good["zh-laws"] + good["cmrc"] + good["python-docs"][:100])
+    corpora = {name: Texts.of(texts) for name, texts in (good | bad).items()}
+    for rule in (ChineseQuality(), ChineseRepetition(), ChineseLines(), Symbols()):
+        print(f"\n{rule.kind()}: documents, share dropped, reasons")
+        for name, texts in corpora.items():
+            verdict = rule.judge(texts, {})
+            reasons = Counter(rule.reasons[r - 1] for r in verdict.reasons.tolist() if r)
+            judged = int(texts.rows_in(rule.scope).sum())
+            print(f"  {name:24} {judged:6} {sum(reasons.values()) / max(1, judged):7.1%}  {dict(reasons.most_common())}")
+    levels = (0.005, 0.05, 0.5, 0.95, 0.995)
+    for filter_ in (
+        ChineseQuality(),
+        ChineseRepetition(max_top_n_gram={"2": 0, "4": 0}, max_duplicate_n_grams={"5": 0, "13": 0}),
+    ):
+        thresholds = {name: filter_.thresholds(texts) for name, texts in corpora.items()}
+        for place, threshold in enumerate(thresholds["zh-laws"]):
+            print(f"\n{threshold.reason}: quantiles {levels}")
+            for name, texts in corpora.items():
+                values = thresholds[name][place].values[texts.scripts == HAN]
+                print(f"  {name:24}", *(f"{x:9.3g}" for x in np.quantile(values, levels)))
+
+
+if __name__ == "__main__":
+    main()

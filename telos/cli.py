@@ -107,16 +107,25 @@ def corpus_inspect(
     why: Annotated[
         str | None, typer.Option(metavar="DOCUMENT", help="Say what became of a document: its path, path:line, or id.")
     ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Examples of one rule: a reason or a stage, as the funnel names them.")
+    ] = None,
+    samples: Annotated[int, typer.Option(metavar="N", min=0, help="How many samples of each kind.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a corpus: funnel, sizes, lengths, samples; or why a document was dropped."""
-    from telos.corpus import inspect, whereabouts
+    """Show what is in a corpus: funnel, distributions, copies, personal data, samples; or why a document was dropped."""
+    from telos.corpus import examples, inspect, whereabouts
+    from telos.corpus.corpus import Corpus
 
+    if reason is not None:
+        shown = examples.examples(Corpus.open(folder), reason, samples)
+        _answer(shown, as_json, examples.render(shown))
+        return
     if why is not None:
         found = whereabouts.find(folder, why)
         _answer(found, as_json, whereabouts.render(found))
         return
-    summary = inspect.summarize(folder)
+    summary = inspect.summarize(folder, samples)
     _answer(summary, as_json, inspect.render(summary))
 
 

@@ -1,22 +1,26 @@
 """The verbs `telos corpus build` and `telos tokenizer train`: a corpus or a tokenizer by itself, from paths and a recipe."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 from telos import recipe
+from telos.corpus.about import About
 from telos.corpus.clean import Clean
-from telos.corpus.corpus import Corpus
+from telos.corpus.corpus import CARD, PAGE, TIMINGS, Corpus
 from telos.corpus.engines import Engine
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources import Source
 from telos.corpus.splits import SPLITS, Split
+from telos.corpus.timing import rates, timing_lines
 from telos.foundation.errors import TelosError
+from telos.foundation.files import write_json
+from telos.foundation.machine import describe
 from telos.foundation.overrides import apply
 from telos.foundation.spec import Spec
-from telos.foundation.units import format_bytes, format_count
+from telos.foundation.units import format_bytes, format_count, format_seconds
 from telos.stages import train_tokenizer as train_on
 from telos.tokens.tokenizers import Tokenizer
-
 
 _OTHERS = {info.alias or name for name, info in recipe.Run.model_fields.items()}
 """Parts of a run's recipe; those that a corpus does not read are passed over, any other name is refused."""
@@ -29,6 +33,7 @@ class CorpusRecipe(Spec):
     clean: Clean = Clean()
     split: Split
     engine: Engine
+    about: About = About()
 
 
 class TokenizerRecipe(CorpusRecipe):
@@ -38,14 +43,21 @@ class TokenizerRecipe(CorpusRecipe):
 
 
 def build(paths: list[str], overrides: list[str], out: Path, file: Path | None = None) -> tuple[dict[str, Any], str]:
-    """`telos corpus build`: (facts, lines for people)."""
+    """`telos corpus build`: (facts, lines for people).  What it took is noted in timings.json beside the corpus."""
+    began = time.perf_counter()
     made = CorpusRecipe.parse(_data(paths, overrides, file, CorpusRecipe))
-    corpus = build_corpus([made.corpus], made.clean, made.split, out, engine=made.engine)
+    corpus = build_corpus([made.corpus], made.clean, made.split, out, engine=made.engine, about=made.about)
+    clock = time.perf_counter() - began
+    write_json(out / TIMINGS, {"work_seconds": corpus.seconds, "wall_seconds": clock, "machine": describe()})
     facts = {"corpus": str(out), "hash": corpus.hash, "funnel": corpus.funnel, "split_note": corpus.split_note,
-             "counts": corpus.facts["counts"],
+             "counts": corpus.facts["counts"], "seconds": corpus.seconds, "wall_seconds": clock,
+             "documents_per_second": rates(corpus.funnel, corpus.seconds), "report": str(out / PAGE), "card": str(out / CARD),
              "documents": {s: corpus.count(s) for s in SPLITS}, "bytes": {s: corpus.bytes(s) for s in SPLITS}}  # fmt: skip
     shown = [f"{s}: {corpus.count(s)} documents, {format_bytes(corpus.bytes(s))}" for s in SPLITS]
-    return facts, "\n".join([f"corpus in {out}", *shown, *([corpus.split_note] if corpus.split_note else [])])
+    note = [corpus.split_note] if corpus.split_note else []
+    return facts, "\n".join([f"corpus in {out}", *shown, *note, "", *timing_lines(corpus.funnel, corpus.seconds),
+                             f"  {format_seconds(clock)} by the clock", "",
+                             f"report in {out / PAGE}, data card in {out / CARD}"])  # fmt: skip
 
 
 def train_tokenizer(paths: list[str], overrides: list[str], out: Path) -> tuple[dict[str, Any], str]:
@@ -71,4 +83,4 @@ def _data(paths: list[str], overrides: list[str], file: Path | None, spec: type[
     given = recipe.over_file(recipe.source_of(paths), file)
     fields = {info.alias or name for name, info in spec.model_fields.items()}
     known = {name: value for name, value in given.items() if name in fields or not (name.startswith("#") or name in _OTHERS)}
-    return apply({name: {} for name in fields if name != "clean"} | known, overrides)
+    return apply({name: {} for name in fields if name not in ("clean", "about")} | known, overrides)

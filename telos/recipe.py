@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from telos.corpus.about import About
 from telos.corpus.clean import Clean
 from telos.corpus.engines import Engine
 from telos.corpus.sources import Source
@@ -60,6 +61,7 @@ class Run(Spec):
     clean: Clean = Clean()
     split: Split = Field(default_factory=lambda: Split.parse({}))
     engine: Engine = Field(default_factory=lambda: Engine.parse({}))
+    about: About = About()
     tokenizer: Tokenizer = Field(default_factory=lambda: Tokenizer.parse({}))
     model: Model = Field(default_factory=lambda: Model.parse({}))
     objective: Objective = Field(default_factory=lambda: Objective.parse({}))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from telos import __version__
+from telos.corpus.corpus import PAGE
 from telos.corpus.splits import SPLITS
 from telos.evaluate import report as pages
 from telos.evaluate.likelihood import Likelihood
@@ -52,6 +53,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "headline": pages.headline(ours, held.unit_kind),
         "baselines": climbed,
         "funnel": _funnel(prepared),
+        "corpus_report": f"corpus/{PAGE}",
         "machine": _machine(trained),
         "recipe": recipe.to_yaml(),
         "settings_hash": recipe.hash(),
@@ -148,7 +150,11 @@ def _funnel(prepared: Prepared) -> list[dict[str, Any]]:
             rows.append({"step": "found", "documents": stage["documents_in"], "bytes": stage["bytes_in"]})
         for reason, count in stage["dropped"].items():
             rows.append(
-                {"step": f"dropped: {reason.replace('_', ' ')}", "documents": count, "bytes": stage["dropped_bytes"][reason]}
+                {
+                    "step": f"dropped by {stage['stage']}: {reason}".replace("_", " "),
+                    "documents": count,
+                    "bytes": stage["dropped_bytes"][reason],
+                }
             )
     corpus = prepared.corpus
     for split in SPLITS:

@@ -41,7 +41,7 @@ def prepare(run: Run, folder: Path) -> Prepared:
     """Corpus, tokenizer and token stores of a run, made or reused in its folder."""
     max_bytes, seconds = room_for_text(run), {}
     fingerprint = run.corpus.fingerprint()
-    corpus_key = _key(run.corpus, run.clean, run.split, fingerprint, max_bytes)
+    corpus_key = _key(run.corpus, run.clean, run.split, run.about, fingerprint, max_bytes)
     began = time.perf_counter()
     _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes))
     corpus = Corpus.open(folder / "corpus")
@@ -96,7 +96,7 @@ def _key(*parts: Any) -> str:
 
 
 def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
-    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine)
+    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
 
 
 def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokenizer:

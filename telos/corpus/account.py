@@ -4,7 +4,11 @@ Accounts of buckets are joined in any grouping with the same result: counts add 
 ids are kept (an id is a hash, so they are a fair draw).  Test: tests/corpus/test_account.py.
 """
 
+import contextlib
+import re
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +17,18 @@ import pyarrow as pa
 
 from telos.corpus.filters import Verdict
 from telos.corpus.funnel import Stage
+from telos.corpus.marking import CUT
 from telos.corpus.texts import Texts
 
 SAMPLES = 20
 """Documents that are shown for each reason of each stage."""
 SNIPPET_CHARACTERS = 400
 _AROUND_CHARACTERS = 120
+_LAST_WORD, _FIRST_WORD = (
+    re.compile(r"[0-9A-Za-z@._%+\-]{0,60}[0-9 ()+\-./:]{0,40}$"),
+    re.compile(r"^[0-9 ()+\-./:]{0,40}[0-9A-Za-z@._%+\-]{0,60}"),
+)
+"""A word, address or number that a cut may have gone through."""
 LISTED = 1000
 """How many skipped, repaired and quarantined inputs are named; the funnel counts all."""
 DROPPED = pa.schema([("id", pa.string()), ("source", pa.string()), ("stage", pa.string()), ("reason", pa.string()),
@@ -31,7 +41,8 @@ Sample = dict[str, Any]
 @dataclass(slots=True)
 class Account:
     """``stages``: name → counts, in their order.  ``counts``: stage → what its filter counted.  ``dropped`` and ``changed``:
-    stage (and reason) → samples.  ``repaired``, ``skipped``, ``quarantined``: named inputs, in the order of reading."""
+    stage (and reason) → samples.  ``repaired``, ``skipped``, ``quarantined``: named inputs, in the order of reading.
+    ``seconds``: stage → seconds of work, of all workers together; told, and never part of a corpus."""
 
     stages: dict[str, Stage] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -40,19 +51,36 @@ class Account:
     repaired: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
     quarantined: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def stage(self, name: str) -> Stage:
         return self.stages.setdefault(name, Stage(name))
 
-    def judged(self, name: str, reasons: tuple[str, ...], texts: Texts, verdict: Verdict, after: Texts) -> pa.Table | None:
-        """Count a verdict on documents, ``after`` being those that stay; `DROPPED` rows of those that go, if any do."""
+    def spend(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """What the block takes is work of that stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spend(name, time.perf_counter() - began)
+
+    def judged(  # noqa: PLR0917
+        self, name: str, reasons: tuple[str, ...], texts: Texts, verdict: Verdict, after: Texts,
+        hide: Callable[[str, str], str] | None = None,
+    ) -> pa.Table | None:  # fmt: skip
+        """Count a verdict on documents, ``after`` being those that stay; `DROPPED` rows of those that go, if any do.  ``hide``:
+        what of a changed text may be shown, from it and the new one."""
         stage = self.stage(name)
         stays = verdict.reasons == 0
         stage.keep(int(texts.sizes[stays].sum()), int(after.sizes.sum()), len(after))
         if verdict.counts:
             self.counts.setdefault(name, Counter()).update(verdict.counts)
         if "text" in verdict.columns:
-            self._note_changes(name, texts, stays, after)
+            self._note_changes(name, texts, stays, after, hide)
         if stays.all():
             return None
         rows = np.flatnonzero(~stays)
@@ -74,11 +102,13 @@ class Account:
         for place in smallest(ids, held):
             row = int(rows[place])
             text = texts.text[row].as_py()
-            held.append({"id": ids[place], "source": texts.table["source"][row].as_py(), "text": text[:SNIPPET_CHARACTERS],
+            held.append({"id": ids[place], "source": texts.table["source"][row].as_py(), "text": snippet(text),
                          "characters": len(text), "detail": details[place]})  # fmt: skip
         keep_smallest(held)
 
-    def _note_changes(self, stage: str, texts: Texts, stays: np.ndarray, after: Texts) -> None:
+    def _note_changes(
+        self, stage: str, texts: Texts, stays: np.ndarray, after: Texts, hide: Callable[[str, str], str] | None
+    ) -> None:
         held = self.changed.setdefault(stage, [])
         before = texts.take(stays)
         rows = np.flatnonzero(np.asarray(pa.compute.not_equal(before.text, after.text)))
@@ -86,6 +116,7 @@ class Account:
         for place in smallest(ids, held):
             row = int(rows[place])
             old, new = _difference(before.text[row].as_py(), after.text[row].as_py())
+            old = old if hide is None else hide(old, new)
             held.append({"id": ids[place], "source": before.table["source"][row].as_py(), "before": old, "after": new})
         keep_smallest(held)
 
@@ -102,6 +133,8 @@ class Account:
         self.repaired += [entry for entry in other.repaired if entry not in self.repaired[-8:]]
         self.skipped += other.skipped
         self.quarantined += other.quarantined
+        for name, seconds in other.seconds.items():
+            self.spend(name, seconds)
 
     # -- on disk, beside a bucket ---------------------------------------------------------------------------------------
 
@@ -113,6 +146,7 @@ class Account:
             "dropped": [{"stage": s, "reason": r, "samples": samples} for (s, r), samples in sorted(self.dropped.items())],
             "changed": [{"stage": s, "samples": samples} for s, samples in self.changed.items() if samples],
             "repaired": self.repaired, "skipped": self.skipped, "quarantined": self.quarantined,
+            "seconds": self.seconds,
         }  # fmt: skip
 
     @classmethod
@@ -122,7 +156,7 @@ class Account:
             {name: Counter(counts) for name, counts in data["counts"].items()},
             {(entry["stage"], entry["reason"]): entry["samples"] for entry in data["dropped"]},
             {entry["stage"]: entry["samples"] for entry in data["changed"]},
-            data["repaired"], data["skipped"], data["quarantined"],
+            data["repaired"], data["skipped"], data["quarantined"], data["seconds"],
         )  # fmt: skip
 
 
@@ -139,8 +173,21 @@ def keep_smallest(held: list[Sample], more: list[Sample] | None = None) -> None:
     del held[SAMPLES:]
 
 
+def first_difference(old: str, new: str) -> int:
+    """The first character that differs, or the length of the shorter text."""
+    return next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+
+
 def _difference(old: str, new: str) -> tuple[str, str]:
     """The surroundings of the first place where two texts differ, in both."""
-    at = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    part = slice(max(0, at - _AROUND_CHARACTERS // 2), at + _AROUND_CHARACTERS)
-    return old[part], new[part]
+    at = first_difference(old, new)
+    start, end = max(0, at - _AROUND_CHARACTERS // 2), at + _AROUND_CHARACTERS
+    return snippet(old, start, end), snippet(new, start, end)
+
+
+def snippet(text: str, start: int = 0, end: int = SNIPPET_CHARACTERS) -> str:
+    """``text[start:end]``, without the word or number that a cut goes through, and with `CUT` where something is missing."""
+    part = text[start:end]
+    if start:
+        part = CUT + _FIRST_WORD.sub("", part, count=1).lstrip()
+    return _LAST_WORD.sub("", part, count=1).rstrip() + CUT if end < len(text) else part

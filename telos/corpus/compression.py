@@ -1,9 +1,10 @@
 """Files that may be compressed, as streams of plain bytes; a damaged one is an error that names it.
 
 A small file can unpack to any size.  Two limits hold whatever is read: a document (a whole file of one text, or a line of
-many) has at most ``document_bytes``, and what comes out of a compressed file is at most `_MOST_RATIO` times what lies on disk,
-once it is more than a harmless amount.  Text compresses 3 to 20 times, gzip reaches 1,032 on zeros (zlib's documentation,
-"Maximum Compression Factor"), Zstandard, bzip2 and xz far more.  Tests: tests/corpus/test_compression.py, test_bombs.py.
+many) has at most ``document_bytes``, and what comes out of a compressed file is at any moment at most `_MOST_RATIO` times what
+went in, once it is more than a harmless amount.  Text compresses 3 to 20 times, gzip reaches 1,032 on zeros (zlib's
+documentation, "Maximum Compression Factor"), Zstandard, bzip2 and xz far more.
+Tests: tests/corpus/test_compression.py, tests/corpus/test_bombs.py.
 """
 
 import bz2
@@ -24,7 +25,8 @@ SUFFIXES = {".gz": "gzip", ".zst": "Zstandard", ".bz2": "bzip2", ".xz": "xz"}
 DOCUMENT_BYTES = 1 << 30
 _MOST_RATIO = 250
 _HARMLESS_BYTES = 1 << 26
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16
 _DAMAGE = (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError)
 
 
@@ -61,6 +63,7 @@ class Stream(io.RawIOBase):
         stream = cls.__new__(cls)
         stream._begin(location, document_bytes, lambda: cast(BinaryIO, archive.open(member)), member.compress_size)
         stream.compression = stream.compression or "ZIP"
+        stream._check_ratio(member.file_size, member.compress_size)  # what comes out is never more than it claims
         return stream
 
     def _begin(self, location: str, document_bytes: int, opened: Callable[[], BinaryIO], stored_bytes: int | None = None) -> None:
@@ -71,6 +74,7 @@ class Stream(io.RawIOBase):
         try:
             file = opened()
             self.stored_bytes = os.fstat(file.fileno()).st_size if stored_bytes is None else stored_bytes
+            self._inner = file
         except _DAMAGE as error:
             raise self._damaged(error) from None
         except RuntimeError as error:  # zipfile, where a member is encrypted
@@ -104,16 +108,19 @@ class Stream(io.RawIOBase):
         except OSError as error:
             raise (unreadable(self.location, error) if self.compression is None else self._damaged(error)) from None
         self._produced += len(block)
-        most = max(_HARMLESS_BYTES, _MOST_RATIO * self.stored_bytes)
-        if self.compression is not None and self._produced > most:
-            raise TooLarge(f"{self.location} must not unpack to more than {_MOST_RATIO} times its size",
-                           f"more than {format_bytes(most)} from {format_bytes(self.stored_bytes)}",
-                           "unpack it yourself if you trust it, or leave it out with corpus.exclude")  # fmt: skip
+        if self._file is not self._inner:
+            self._check_ratio(self._produced, self._inner.tell())
         return block
 
+    def _check_ratio(self, produced: int, consumed: int) -> None:
+        if produced > max(_HARMLESS_BYTES, _MOST_RATIO * consumed):
+            raise TooLarge(f"{self.location} must not unpack to more than {_MOST_RATIO} times its size",
+                           f"{format_bytes(produced)} from {format_bytes(consumed)}",
+                           "unpack it yourself if you trust it, or leave it out with corpus.exclude")  # fmt: skip
+
     def too_large(self) -> TooLarge:
-        """The error for a document, or a line, that passes ``document_bytes``."""
-        return TooLarge(f"a document must have at most {format_bytes(self.document_bytes)}", f"more in {self.location}",
+        """The error for a document, or a line, that passes its limit."""
+        return TooLarge("a document, or a line of many, must not be longer than the limit", f"a longer one in {self.location}",
                         "raise corpus.max_document_mb, or leave the file out with corpus.exclude")  # fmt: skip
 
     def close(self) -> None:
@@ -126,14 +133,29 @@ class Stream(io.RawIOBase):
                        "copy or download it again, or leave it out with corpus.exclude")  # fmt: skip
 
 
-class _Closing(io.RawIOBase):
-    """A decompressor that closes the file under it as well."""
+class _Unpacked(io.RawIOBase):
+    """A decompressor's bytes, all that come before a damaged place before the error; closes the file under it as well."""
 
     def __init__(self, outer: Any, inner: BinaryIO):
         self._outer, self._inner = outer, inner
+        self._read_once = getattr(outer, "read1", outer.read)
+        self._error: Exception | None = None
 
     def read(self, size: int | None = -1) -> bytes:
-        return cast(bytes, self._outer.read(size))
+        assert size is not None
+        found = b""
+        while self._error is None and len(found) < size:
+            try:
+                block = self._read_once(min(size - len(found), _PIECE_BYTES))
+            except (OSError, *_DAMAGE) as error:
+                self._error = error
+                break
+            if not block:
+                return found
+            found = found + block if found else block
+        if self._error is not None and not found:
+            raise self._error
+        return found
 
     def close(self) -> None:
         self._outer.close()
@@ -150,12 +172,12 @@ def _unpacked(file: BinaryIO, compression: str | None) -> BinaryIO:
     elif compression == "bzip2":
         outer = bz2.BZ2File(file)
     elif compression == "xz":
-        outer = lzma.LZMAFile(file)  # noqa: SIM115 (closed by _Closing)
+        outer = lzma.LZMAFile(file, format=lzma.FORMAT_XZ)  # noqa: SIM115 (closed by _Unpacked)
     else:
         import pyarrow
 
         outer = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
-    return cast(BinaryIO, _Closing(outer, file))
+    return cast(BinaryIO, _Unpacked(outer, file))
 
 
 def unreadable(location: str, error: OSError) -> TelosError:

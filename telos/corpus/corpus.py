@@ -1,5 +1,6 @@
 """A corpus on disk: ``train/``, ``validation/``, ``test/`` with Parquet parts, ``corpus.json`` and a manifest."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from telos.foundation.files import MANIFEST, read_json, read_manifest, verify_fo
 
 FACTS = "corpus.json"
 FORMAT = 2
+CARD, PAGE = "README.md", "corpus.html"
+TIMINGS = "timings.json"
+"""What building took, noted by the command line: not a part of the corpus, whose bytes do not depend on it."""
+EDITABLE = (CARD, TIMINGS)
 
 
 class Corpus:
@@ -29,6 +34,9 @@ class Corpus:
         """What a report must say about the split, or None."""
         self.hash: str = facts["hash"]
         """32 hexadecimal digits over the ids of all documents and their splits, so over every text and its source."""
+        self.seconds: dict[str, float] = {}
+        """Stage → seconds of work, of all workers together: known of a corpus that was built just now, or where the command
+        line noted them (`TIMINGS`)."""
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = False) -> "Corpus":
@@ -48,7 +56,10 @@ class Corpus:
             if not (folder / name).is_file() or (folder / name).stat().st_size != facts["bytes"]:
                 raise TelosError(f"{folder / name} must be as it was written", "it is missing or of another size",
                                  "build the corpus again")  # fmt: skip
-        return cls(folder, read_json(folder / FACTS))
+        corpus = cls(folder, read_json(folder / FACTS))
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            corpus.seconds = read_json(folder / TIMINGS)["work_seconds"]
+        return corpus
 
     def documents(self, split: str) -> Iterator[Document]:
         """The documents of a split, always in the same order: by source."""

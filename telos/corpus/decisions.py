@@ -1,5 +1,6 @@
 """What each rule over all documents decides after a pass, written down bucket by bucket; and pairs of copies to look at."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from telos.corpus.account import SAMPLES, SNIPPET_CHARACTERS
+from telos.corpus.account import SAMPLES, SNIPPET_CHARACTERS, Account, first_difference, snippet
 from telos.corpus.dedup import DROP
 from telos.corpus.work import Seen, Work
 from telos.foundation import files
 from telos.foundation.progress import progress
 
-PAIRS = "pairs.json"
+PAIRS, SECONDS = "pairs.json", "seconds.json"
+_LEAD_CHARACTERS = 80
+"""Pairs are shown from here before their first difference, where that stands far behind their beginning."""
 
 
 def decide(work: Work, number: int) -> None:
@@ -22,7 +25,7 @@ def decide(work: Work, number: int) -> None:
         folder = work.decisions(number, place)
         if folder.exists():
             continue
-        seen = Seen(work, number, place)
+        began, seen = time.perf_counter(), Seen(work, number, place)
         own = work.buckets - work.earlier
         with files.commit_folder(folder) as temporary, progress(f"corpus: {rule.kind()}", own, "buckets") as advance:
             done = 0
@@ -35,12 +38,25 @@ def decide(work: Work, number: int) -> None:
                 advance()
             assert done == own, f"{rule.kind()} decided on {done} buckets"
             files.write_json(temporary / PAIRS, _pairs(seen, temporary))
+            files.write_json(temporary / SECONDS, time.perf_counter() - began)
 
 
 def _by_row(table: pa.Table) -> pa.Table:
-    """In the order of documents, so that a batch finds its part."""
+    """In the order of documents, so that a batch finds its part; as it is where it holds for every document of the bucket."""
+    if "row" not in table.column_names:
+        return table
+    if "row" not in table.column_names:
+        return table
     rows = table["row"].to_numpy()
     return table if (rows[1:] >= rows[:-1]).all() else table.take(pa.array(np.argsort(rows, kind="stable")))
+
+
+def add_seconds(work: Work, account: Account) -> None:
+    """What deciding took, to the work of each rule."""
+    names = iter(work.dedup_names)
+    for number, rules in enumerate(work.groups.groups):
+        for place in range(len(rules)):
+            account.spend(next(names), files.read_json(work.decisions(number, place) / SECONDS))
 
 
 def pairs_of(work: Work) -> list[dict[str, Any]]:
@@ -75,8 +91,13 @@ def _pairs(seen: Seen, folder: Any) -> list[dict[str, Any]]:
     for pair in chosen:
         text = seen.texts(pair["bucket"], np.array([pair["row"]]))[0].as_py()
         kept_text = kept.get(pair["keeper"], "")
+        differs = first_difference(text, kept_text)
+        start = max(0, differs - _LEAD_CHARACTERS) if differs > SNIPPET_CHARACTERS // 2 else 0
+        start = min(start, max(0, min(len(text), len(kept_text)) - _LEAD_CHARACTERS))
+        end = start + SNIPPET_CHARACTERS
         made.append({"source": pair["source"], "keeper": pair["keeper"], "similarity": pair["similarity"],
-                     "text": text[:SNIPPET_CHARACTERS], "kept_text": kept_text[:SNIPPET_CHARACTERS]})  # fmt: skip
+                     "from_character": start, "text": snippet(text, start, end),
+                     "kept_text": snippet(kept_text, start, end)})  # fmt: skip
     return made
 
 

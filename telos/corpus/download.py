@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from telos import __version__
 from telos.foundation.errors import TelosError
@@ -57,7 +57,7 @@ def is_url(text: str) -> bool:
 
 def kept_path(url: str, folder: Path) -> Path:
     """Where the file of a URL lies, or would: its name in a folder named by the URL's hash."""
-    name = re.sub(r"[^\w.-]", "_", urlsplit(url).path.rpartition("/")[2])[-120:].lstrip(".")
+    name = re.sub(r"[^\w.-]", "_", re.split("[?#]", url)[0].rpartition("/")[2])[-120:].lstrip(".")
     return folder / hashlib.sha256(url.encode()).hexdigest()[:16] / (name or "index")
 
 
@@ -92,7 +92,7 @@ def size_of(url: str, limits: Limits | None = None) -> int:
         try:
             with _opened(url, limits, method="HEAD") as answer:
                 return _length(answer) or 0
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             if isinstance(error, urllib.error.HTTPError) and error.code in (405, 501):
                 return 0
             _pause_or_raise(url, error, attempt, limits)
@@ -118,7 +118,7 @@ def _fetch(url: str, path: Path, limits: Limits) -> None:
             break
         except _Other:
             part.unlink(missing_ok=True)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             if isinstance(error, OSError) and error.filename == str(part):
                 raise  # the disk's, not the network's: `writing` explains it
             _pause_or_raise(url, error, attempt, limits)

@@ -37,7 +37,7 @@ class Extract(Spec):
     tables: bool = True
     comments: bool = False
     links: bool = False
-    deadline_seconds: float = Field(8.0, gt=0)
+    deadline_seconds: float = Field(5.0, gt=0)
     memory_mb: int = Field(512, ge=256)
     input_mb: int = Field(128, ge=1)
     output_mb: int = Field(64, ge=1)

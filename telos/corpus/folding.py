@@ -34,8 +34,8 @@ _VARIATION_SELECTORS = slice(0xFE00, 0xFE10)
 
 @functools.cache
 def table() -> np.ndarray:
-    """uint32 by code point: 0 for what is no letter, mark or digit (categories L, M, N; no variation selector), else the lower-case code point (where
-    that is one character, else the same), with `ALONE` where it applies."""
+    """uint32 by code point: 0 for what is no letter, mark or digit (categories L, M, N; no variation selector), else the
+    lower-case code point (where that is one character, else the same), with `ALONE` where it applies."""
     folded = np.zeros(0x110000, np.uint32)
     category = unicodedata.category
     for c in range(_PLANES):

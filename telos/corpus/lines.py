@@ -8,6 +8,8 @@ from telos.corpus.compression import Stream
 from telos.corpus.encoding import decode, mark
 
 BLOCK_BYTES = 1 << 23
+LONGEST_LINE_BYTES = 1 << 28
+"""A longer line is no line of text; it would be held in memory as a whole before anything can be said of it."""
 
 
 def utf8_lines(stream: Stream) -> Iterator[tuple[int, bytes, str | None]]:
@@ -39,7 +41,7 @@ def _blocks(head: bytes, stream: Stream) -> Iterator[bytes]:
         if cut:
             yield b"".join([*pieces[:-1], more[:cut]])
             pieces, size = [more[cut:]], len(more) - cut
-        elif size > stream.document_bytes:
+        elif size > min(stream.document_bytes, LONGEST_LINE_BYTES):
             raise stream.too_large()
         more = stream.read(BLOCK_BYTES)
         pieces.append(more)

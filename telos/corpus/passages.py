@@ -18,8 +18,8 @@ _AT_ONCE_BYTES = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """One value a passage, in the order of the texts: ``rows`` uint32, the text's; ``starts``, ``ends`` int64, its bytes in `Texts.data`;
-    ``hashes`` uint64; ``characters`` uint32, without white space."""
+    """One value a passage, in the order of the texts: ``rows`` uint32, the text's; ``starts``, ``ends`` int64, its bytes in
+    `Texts.data`; ``hashes`` uint64; ``characters`` uint32, without white space."""
 
     rows: np.ndarray
     starts: np.ndarray

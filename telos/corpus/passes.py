@@ -4,6 +4,7 @@ Pass 0 reads, cleans and filters; every later one carries out what was decided a
 filters that come afterwards.  Each observes for the rules that decide next.  Texts pass a batch at a time.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from telos.corpus.account import Account
 from telos.corpus.clean import fingerprints
 from telos.corpus.dedup import FACTS
 from telos.corpus.filters import Filter, Verdict
+from telos.corpus.marking import hidden
 from telos.corpus.reading import Reader
 from telos.corpus.spans import follow
 from telos.corpus.texts import COLUMNS, Texts
@@ -30,6 +32,8 @@ ALL_FACTS = pa.schema([*FACTS, ("characters", pa.int64()), ("cluster", pa.uint64
 """`FACTS`, and what splitting needs.  ``cluster``: equal for documents that must be in one split.  ``label``: the field that a
 stratified split goes by.  ``split``: of a document in an earlier corpus."""
 PROBLEM = "problem.json"
+WORK_FOLDER = "work folder"
+"""Under this name stand the seconds that go into writing and reading what lies between passes."""
 
 
 def run_bucket(folder: str, number: int, bucket: int) -> None:
@@ -52,10 +56,12 @@ class _Pass:
         self.work, self.number, self.bucket, self.folder = work, number, bucket, folder
         self.account = Account()
         self.writers: dict[str, pq.ParquetWriter] = {}
-        self.observing = list(enumerate(work.groups.observing(number)))
+        names = work.dedup_names[sum(map(len, work.groups.groups[:number])) :]
+        self.observing = list(zip(names, work.groups.observing(number), strict=False))
         self.written = 0
 
     def run(self) -> None:
+        began = time.perf_counter()
         try:
             for texts in self._earlier() if self.work.fixed(self.bucket) else self._texts():
                 self._put(texts)
@@ -63,6 +69,7 @@ class _Pass:
         finally:
             for writer in self.writers.values():
                 writer.close()
+        self.account.spend(WORK_FOLDER, time.perf_counter() - began - sum(self.account.seconds.values()))
         files.write_json(self.folder / "account.json", self.account.as_dict())
 
     # -- where texts come from ------------------------------------------------------------------------------------------
@@ -96,8 +103,10 @@ class _Pass:
 
     def _filtered(self, texts: Texts, filters: Sequence[Filter], names: Sequence[str]) -> Texts:
         for rule, name in zip(filters, names, strict=True):
-            texts, dropped = judged(rule, name, texts, self.work, self.account)
+            texts, dropped, routed = judged(rule, name, texts, self.work, self.account)
             self._log(dropped)
+            if len(routed):
+                self._write("routed", routed.table.select(COLUMNS.names))
         return texts
 
     # -- what becomes of them -------------------------------------------------------------------------------------------
@@ -111,8 +120,9 @@ class _Pass:
         if not self.work.fixed(self.bucket):
             self._write("texts", texts.table.select(COLUMNS.names))
         self._write("facts", self._facts(texts))
-        for place, rule in self.observing:
-            table = rule.observe(texts)
+        for place, (name, rule) in enumerate(self.observing):
+            with self.account.timed(name):
+                table = rule.observe(texts)
             if "row" in table.column_names:
                 rows = pc.cast(pc.add(table["row"], pa.scalar(self.written, pa.uint32())), pa.uint32())
                 table = table.set_column(table.column_names.index("row"), "row", rows)
@@ -148,15 +158,24 @@ class _Pass:
             self._put(Texts(COLUMNS.empty_table()))
 
 
-def judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None]:
-    """The texts that a filter leaves, as it leaves them, and `DROPPED` rows of the others.  Documents out of its scope pass."""
+def judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None, Texts]:
+    """The texts that a filter leaves, as it leaves them, `DROPPED` rows of the others, and those of them that are routed
+    elsewhere.  Documents out of its scope pass."""
+    with account.timed(name):
+        return _judged(rule, name, texts, work, account)
+
+
+def _judged(rule: Filter, name: str, texts: Texts, work: Work, account: Account) -> tuple[Texts, pa.Table | None, Texts]:
     rows = texts.rows_in(rule.scope)
     inside = texts.take(rows)
     verdict = rule.judge(inside, work.prepared(name)) if len(inside) else Verdict.keep_all(inside)
     if not rows.all():
         verdict = _spread(verdict, rows, texts)
-    after = changed(texts, verdict).take(verdict.reasons == 0)
-    return after, account.judged(name, rule.reasons, texts, verdict, after)
+    every = changed(texts, verdict)
+    after = every.take(verdict.reasons == 0)
+    routed = rule.reasons.index(rule.routes) + 1 if rule.routes else None
+    dropped = account.judged(name, rule.reasons, texts, verdict, after, hidden if rule.conceals else None)
+    return after, dropped, every.take(verdict.reasons == routed) if routed else texts.take(np.zeros(len(texts), bool))
 
 
 def changed(texts: Texts, verdict: Verdict) -> Texts:
@@ -196,22 +215,25 @@ def carry_out(  # noqa: PLR0917
     dropped: list[pa.Table] = []
     left = np.ones(len(texts), bool)
     for place, rule in enumerate(rules):
-        decision = _slice(pq.read_table(work.decision(number, place, bucket), memory_map=True), start, len(texts))
-        verdict = rule.apply(texts, decision)
-        before = texts.take(left)
-        texts = changed(texts, verdict)
-        stays = left & (verdict.reasons == 0)
-        places = np.cumsum(left) - 1
-        narrowed = Verdict(verdict.reasons[left], dict.fromkeys(verdict.columns), verdict.counts,
-                           {int(places[row]): text for row, text in verdict.details.items() if left[row]})  # fmt: skip
-        table = account.judged(work.dedup_names[offset + place], rule.reasons, before, narrowed, texts.take(stays))
-        dropped += [] if table is None else [table]
-        left = stays
+        with account.timed(work.dedup_names[offset + place]):
+            decision = _slice(pq.read_table(work.decision(number, place, bucket), memory_map=True), start, len(texts))
+            verdict = rule.apply(texts, decision)
+            before = texts.take(left)
+            texts = changed(texts, verdict)
+            stays = left & (verdict.reasons == 0)
+            places = np.cumsum(left) - 1
+            narrowed = Verdict(verdict.reasons[left], dict.fromkeys(verdict.columns), verdict.counts,
+                               {int(places[row]): text for row, text in verdict.details.items() if left[row]})  # fmt: skip
+            table = account.judged(work.dedup_names[offset + place], rule.reasons, before, narrowed, texts.take(stays))
+            dropped += [] if table is None else [table]
+            left = stays
     return texts.take(left), dropped
 
 
 def _slice(decision: pa.Table, start: int, documents: int) -> pa.Table:
-    """The decisions on some documents, their rows counted from the first of them."""
+    """The decisions on some documents, their rows counted from the first of them; all where they are of no single one."""
+    if "row" not in decision.column_names:
+        return decision
     rows = decision["row"].to_numpy()
     first, last = np.searchsorted(rows, [start, start + documents])
     part = decision.slice(int(first), int(last - first))

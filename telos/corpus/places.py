@@ -24,8 +24,7 @@ class Places:
 
     def spans(self) -> Iterator[tuple[Bucket, int, int]]:
         """(bucket, its first place, the place after its last)."""
-        for bucket, start, end in zip(self.buckets, self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True):
-            yield bucket, start, end
+        yield from zip(self.buckets, self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
 
     def by_bucket(self, places: np.ndarray) -> Iterator[tuple[Bucket, np.ndarray, slice]]:
         """For each bucket in which some of these sorted places lie: the bucket, their rows, and which of the places they are."""
@@ -35,13 +34,13 @@ class Places:
                 yield bucket, places[low:high] - start, slice(low, high)
 
     def columns(self, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Whole columns of observations with one row a document, by name, read in groups that fit into memory."""
+        """Whole uint64 columns of observations with one row a document, by name, read in groups that fit into memory."""
         together = max(1, _TOGETHER_BYTES // (8 * max(1, self.documents)))
         for first in range(0, len(names), together):
             group = names[first : first + together]
             tables = [self.seen.table(bucket, group) for bucket in self.buckets]
             for name in group:
-                yield name, np.concatenate([table[name].to_numpy() for table in tables])
+                yield name, np.concatenate([np.zeros(0, np.uint64), *(table[name].to_numpy() for table in tables)])
 
     def facts(self, places: np.ndarray, names: list[str]) -> pa.Table:
         """Facts of the documents at these sorted places; each bucket is read once."""

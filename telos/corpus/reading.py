@@ -4,6 +4,7 @@ Every document that an input holds arrives in exactly one place: in a batch, or 
 Tests: tests/corpus/test_reading.py.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -43,14 +44,16 @@ class Reader:
 
         `TelosError` for the first input that is broken, where ``clean.broken`` says that this stops the job."""
         waiting: list[_Found] = []
-        size = 0
+        size, began = 0, time.perf_counter()
         for job in jobs:
             for found in self._documents(job):
                 waiting.append(found)
                 size += found[1]
                 if size >= BATCH_BYTES or len(waiting) >= BATCH_DOCUMENTS:
+                    self.account.spend("read", time.perf_counter() - began)
                     yield self._cleaned(waiting)
-                    waiting, size = [], 0
+                    waiting, size, began = [], 0, time.perf_counter()
+        self.account.spend("read", time.perf_counter() - began)
         if waiting:
             yield self._cleaned(waiting)
 
@@ -99,6 +102,10 @@ class Reader:
         self.account.quarantined.append({"source": job.path, "reason": why, "bytes": left})
 
     def _cleaned(self, found: list[_Found]) -> tuple[Texts, pa.Table | None]:
+        with self.account.timed("clean"):
+            return self._clean(found)
+
+    def _clean(self, found: list[_Found]) -> tuple[Texts, pa.Table | None]:
         """One vectorised search (RE2) tells which texts `Clean` has to look into."""
         raw = pa.array([document.text for _, _, document in found], pa.large_string())
         suspects = pc.match_substring_regex(raw, self.clean.suspicion()).to_pylist()

@@ -2,8 +2,9 @@
 
 A reader that has a document to extract takes an idle process, or starts one, and gives it back; so there is one process for
 each thread that extracts, and it serves one document after the other.  A process that has died, was killed or has grown is
-replaced.  What failed for want of memory or in a crash in a process that had served before is tried once more in a new one,
-so that no document's fate hangs on what came before it.  Processes end with the reader's process, however that ends.
+replaced.  No document's fate hangs on what came before it: each may add half of the memory limit to what the process holds,
+which is replaced when it holds the other half; and what crashes a process that had served before is tried once more in a
+new one.  Processes end with the reader's process, however that ends.
 Test: tests/corpus/test_sandbox.py.
 """
 
@@ -30,6 +31,7 @@ _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from telos.co
 _MOST_HEAD_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 16
 _START_SECONDS = 60.0
+_LEAST_SECONDS = 1.0
 _PATIENCE = 4.0
 """The deadline counts processor time; so many times as long on the clock (and the time to start) ends a process that waits
 for nothing."""
@@ -39,6 +41,8 @@ FEATURES = {"html": "reading HTML", "pdf": "reading PDF", "docx": "reading DOCX"
 
 def document_of(stream: Stream, kind: str, extract: Extract) -> RawDocument:
     """The one document of a whole file, in the process for ``kind`` (a module of `telos.corpus.extractors`)."""
+    if stream.path is not None and stream.stored_bytes > extract.input_bytes:
+        return RawDocument("", skipped="too_large", size_bytes=stream.stored_bytes)
     data = stream.read(extract.input_bytes + 1)
     while 0 < len(data) <= extract.input_bytes and (more := stream.read(extract.input_bytes + 1 - len(data))):
         data += more
@@ -54,13 +58,14 @@ def extracted(data: bytes, kind: str, extract: Extract, charset: str | None = No
     if len(data) > extract.input_bytes:
         return RawDocument("", skipped="too_large", size_bytes=len(data))
     request = extract.request() | {"kind": kind, "charset": charset}
-    process = _taken()
+    process, began = _taken(), time.monotonic()
     used = process.served > 0
     head, body = process.ask(request, data)
-    if used and head["status"] in ("extraction_memory", "extraction_crash"):
+    if used and head.get("died"):
         _give_back(process, worn=True)
         process = _started()
-        head, body = process.ask(request, data)
+        left = extract.deadline_seconds - (time.monotonic() - began)
+        head, body = process.ask(request | {"deadline_seconds": max(_LEAST_SECONDS, left)}, data)
     _give_back(process, worn=head.get("worn", True))
     if head["status"] == "missing":
         raise _missing(FEATURES[kind], head["module"], head["why"])
@@ -113,7 +118,7 @@ class _Process:
         except TimeoutError:
             return {"status": "extraction_deadline"}, b""
         except (OSError, EOFError, ValueError):
-            return {"status": self._cause_of_death()}, b""
+            return self._end_of_it(), b""
 
     def _write(self, data: bytes, until: float) -> None:
         rest = memoryview(data)
@@ -140,15 +145,17 @@ class _Process:
         if not waiting.poll(max(0.0, until - time.monotonic()) * 1000):
             raise TimeoutError
 
-    def _cause_of_death(self) -> str:
+    def _end_of_it(self) -> dict[str, Any]:
+        """A head with the reason why the process ended; ``died``: not of the document alone, perhaps."""
         try:
             status = self.popen.wait(5)
         except subprocess.TimeoutExpired:
-            return "extraction_crash"
+            return {"status": "extraction_crash", "died": True}
         if status == -signal.SIGPROF:
-            return "extraction_deadline"
+            return {"status": "extraction_deadline"}
         # A process killed from outside is one that the operating system chose when its own memory ended.
-        return "extraction_memory" if status in (OUT_OF_MEMORY, -signal.SIGKILL) else "extraction_crash"
+        starved = status in (OUT_OF_MEMORY, -signal.SIGKILL)
+        return {"status": "extraction_memory" if starved else "extraction_crash", "died": True}
 
     def end(self) -> None:
         for pipe in (self.popen.stdin, self.popen.stdout):

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from telos.corpus import shards
@@ -15,6 +13,7 @@ from telos.corpus.account import DROPPED, Account
 from telos.corpus.passes import batches, carry_out
 from telos.corpus.split import SPLITS, Assignment, Documents, Split
 from telos.corpus.work import Work
+from telos.corpus.writing import with_sizes
 
 DROPPED_FILE = "dropped.parquet"
 
@@ -106,6 +105,4 @@ class Survivors:
                     for table in tables:
                         dropped.write(table)
                 places = places[self.keep[places]]
-                made: Any = texts.table.append_column("bytes", pa.array(texts.sizes))
-                made = made.append_column("characters", pc.cast(pc.utf8_length(texts.text), pa.int64()))
-                yield places, made.select([*shards.COLUMNS, "language_confidence"])
+                yield places, with_sizes(texts).select([*shards.COLUMNS, "language_confidence"])

@@ -86,6 +86,9 @@ def _read_head(start: bytes, lines: "_Lines", record: Record) -> int | None:
         name, _, value = text.partition(":")
         name = name.strip().lower()
         record.headers.setdefault(name, value.strip())
+    uri = record.headers.get("warc-target-uri", "")
+    if uri.startswith("<") and uri.endswith(">"):  # as Wget 1.19 writes it
+        record.headers["warc-target-uri"] = uri[1:-1]
     return _number(record.headers.get("content-length"))
 
 

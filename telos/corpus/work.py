@@ -231,12 +231,17 @@ def _name(bucket: int) -> str:
 
 
 def stage_names(clean: Clean) -> list[str]:
-    """A name in funnel and report for each filter, deduplication and filter afterwards: its kind, numbered if it comes again."""
+    """A name in funnel and report for each filter, deduplication and filter afterwards."""
+    return numbered([rule.kind() for rule in (*clean.filters, *clean.dedup, *clean.afterwards)])
+
+
+def numbered(kinds: Sequence[str]) -> list[str]:
+    """Names of stages: the kind of each, with a number where it comes again."""
     taken, names = {"read", "clean", "sampled"}, []
-    for rule in (*clean.filters, *clean.dedup, *clean.afterwards):
-        name, n = rule.kind(), 2
+    for kind in kinds:
+        name, n = kind, 2
         while name in taken:
-            name, n = f"{rule.kind()}_{n}", n + 1
+            name, n = f"{kind}_{n}", n + 1
         taken.add(name)
         names.append(name)
     return names

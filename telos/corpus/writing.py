@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from telos.corpus import shards
+from telos.corpus.account import keep_smallest, smallest, snippet
 from telos.corpus.clean import document_id
 from telos.corpus.funnel import Stage
+from telos.corpus.passes import batches
 from telos.corpus.sample import cut_to
 from telos.corpus.split import SPLITS, Split, SplitName, pieces
+from telos.corpus.texts import HAN, Texts
+from telos.corpus.work import Work
 
 _LENGTH_BINS = 32
 _SHARE_BINS = 20
@@ -110,6 +115,30 @@ class Writer:
             self.splits[name]["parts"] = writer.parts
 
 
+def write_routed(work: Work, folder: Path) -> dict[str, int]:
+    """Documents in other languages go to ``routed/LANGUAGE/``, as they were when they were found out; language → documents."""
+    writers: dict[str, shards.ShardWriter] = {}
+    counts: Counter[str] = Counter()
+    for bucket in range(work.buckets - work.earlier):
+        file = work.bucket(0, bucket) / "routed.parquet"
+        for _, texts in batches(file) if file.exists() else ():
+            table = with_sizes(texts)
+            for language in pc.unique(table["language"]).to_pylist():
+                writer = writers.setdefault(language, shards.ShardWriter(folder / "routed" / language))
+                part = table.filter(pc.equal(table["language"], language))
+                writer.append(part)
+                counts[language] += part.num_rows
+    for writer in writers.values():
+        writer.close()
+    return dict(sorted(counts.items()))
+
+
+def with_sizes(texts: Texts) -> pa.Table:
+    """The documents with their ``bytes`` and ``characters``."""
+    table = texts.table.append_column("bytes", pa.array(texts.sizes))
+    return table.append_column("characters", pc.cast(pc.utf8_length(texts.text), pa.int64()))
+
+
 class Described:
     """Distributions over the documents that stayed, before they were sampled: what a report draws."""
 
@@ -118,6 +147,8 @@ class Described:
         self.languages: Counter[str] = Counter()
         self.origins: dict[str, list[int]] = {}
         self.confidence, self.score = np.zeros(_SHARE_BINS, np.int64), np.zeros(_SHARE_BINS, np.int64)
+        self.scripts: Counter[str] = Counter()
+        self.samples: list[dict[str, Any]] = []
 
     def add(self, table: pa.Table) -> None:
         lengths = np.maximum(table["characters"].to_numpy(), 1)
@@ -132,11 +163,24 @@ class Described:
             origin[0] += 1
             origin[1] += size
 
+        self.scripts.update(np.where(Texts(table).scripts == HAN, "han", "spaced").tolist())
+        self._draw(table)
+
+    def _draw(self, table: pa.Table) -> None:
+        ids = table["id"].to_pylist()
+        for place in smallest(ids, self.samples):
+            text = table["text"][place].as_py()
+            self.samples.append({"id": ids[place], "source": table["source"][place].as_py(), "text": snippet(text),
+                                 "characters": len(text)})  # fmt: skip
+        keep_smallest(self.samples)
+
     def as_dict(self) -> dict[str, Any]:
-        """``characters``: documents by ⌊log2 of their characters⌋; ``confidence`` and ``score``: documents by twentieths of
-        0–1; ``languages``: code → documents; ``origins``: first part of the source → [documents, bytes], the largest 50."""
+        """``characters``: documents by ⌊log2 of their characters⌋; ``language_confidence`` and ``score``: documents by twentieths
+        of 0–1; ``languages``: code → documents; ``scripts``: of `Texts.scripts` → documents; ``origins``: first part of the
+        source → [documents, bytes], the largest 50."""
         largest = sorted(self.origins.items(), key=lambda item: (-item[1][1], item[0]))[:50]
         return {
             "characters": self.characters.tolist(), "languages": dict(sorted(self.languages.items())),
+            "scripts": dict(sorted(self.scripts.items())),
             "language_confidence": self.confidence.tolist(), "score": self.score.tolist(), "origins": dict(largest),
         }  # fmt: skip

@@ -14,7 +14,7 @@ import yaml  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 from telos.evaluate.report import Report
 from telos.evaluate.verdict import sentence
 from telos.foundation.files import write_file
-from telos.foundation.units import format_bytes, format_count, format_seconds
+from telos.foundation.page import templates
 
 _UNSAFE = set("\"'$`\\!\n")
 """Characters that a shell or Python reads differently between quotes: a prompt with one of them is no example."""
@@ -27,11 +27,7 @@ def write_model_card(folder: Path, report: Report, languages: Sequence[str] = ()
 
 def model_card(report: Report, languages: Sequence[str] = ()) -> str:
     """The card's Markdown, from the same facts as the report; what is missing is left out."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    cards = Environment(loader=PackageLoader("telos.evaluate", ""), undefined=StrictUndefined, autoescape=False,
-                        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
-    cards.filters |= {"size": format_bytes, "count": format_count, "duration": format_seconds, "cell": _cell}
+    cards = templates("telos.evaluate", html=False)
     header: dict[str, Any] = {"language": list(languages)} if languages else {}
     header |= {"library_name": "transformers", "pipeline_tag": "text-generation", "tags": ["telos", "causal-lm"]}
     judged, samples = report.get("baselines", []), report.get("samples", ())
@@ -45,8 +41,3 @@ def model_card(report: Report, languages: Sequence[str] = ()) -> str:
         card=report, header=yaml.safe_dump(header, sort_keys=False), prompt=quoted, **facts
     )
     return re.sub(r"\n{3,}", "\n\n", card).strip() + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break a table's row."""
-    return text.replace("|", "\\|").replace("\n", " ")

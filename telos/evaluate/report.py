@@ -12,7 +12,7 @@ from telos.evaluate.likelihood import Interval, Likelihood
 from telos.evaluate.plots import Curve
 from telos.evaluate.verdict import Baseline, next_steps, sentence, summary
 from telos.foundation.files import write_file, write_json
-from telos.foundation.units import format_bytes, format_count, format_seconds
+from telos.foundation.page import templates as page_templates
 
 
 class Headline(TypedDict, total=False):
@@ -71,8 +71,8 @@ class Report(TypedDict, total=False):
 
     ``title``; ``created``: ISO date; ``language``: ISO 639-1 code of the corpus, for the reader's fonts; ``notes``: facts
     to be said at the top (the corpus was sampled, one document was split by position); ``parameters``; ``model``: its
-    path; ``baselines``: from `telos.evaluate.verdict`; ``train``, ``validation``: curves; ``recipe``: YAML; ``machine``:
-    fact → value; ``next_steps``: by default from the verdicts.
+    path; ``corpus_report``: path of the corpus's page from this one; ``baselines``: from `telos.evaluate.verdict`;
+    ``train``, ``validation``: curves; ``recipe``: YAML; ``machine``: fact → value; ``next_steps``: by default from the verdicts.
     """
 
     title: str
@@ -87,6 +87,7 @@ class Report(TypedDict, total=False):
     validation: Curve
     samples: Sequence[Sample]
     funnel: Sequence[FunnelStep]
+    corpus_report: str
     tables: Sequence[Table]
     machine: Mapping[str, Any]
     recipe: str
@@ -121,13 +122,8 @@ def write_report(folder: Path, report: Report) -> None:
 
 def html(report: Report) -> str:
     """The page: one file without any reference to another."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(loader=PackageLoader("telos.evaluate", ""), autoescape=True, undefined=StrictUndefined,
-                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    pages.filters |= {"size": format_bytes, "count": format_count, "duration": format_seconds, "fact": _fact}
     judged = report.get("baselines", [])
-    page = pages.get_template("report.html.jinja")
+    page = page_templates("telos.evaluate", html=True).get_template("report.html.jinja")
     return page.render(report=report, verdicts=[(b["verdict"], sentence(b)) for b in judged], summary=summary(judged),
                        next_steps=report.get("next_steps", next_steps(judged)), plots=_plots(report))  # fmt: skip
 
@@ -148,18 +144,3 @@ def _plots(report: Report) -> dict[str, str]:
     if train and "steps" in train and len(train.get("learning_rate_scale", ())) > 1:
         found["learning_rate_scale"] = plots.learning_rate_scale(train)
     return found
-
-
-def _fact(value: Any) -> str:
-    """A value of a table, for people."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_fact, value))
-    return str(value)

@@ -101,9 +101,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 def commit_folder(path: Path, **facts: Any) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block ends without an error.
 
-    ``facts`` go into the manifest beside the files' sizes and hashes.  An existing ``path`` is replaced; were the
-    process killed between the two renames, the old one lies beside it as ``.NAME.old``, and the next commit begins by
-    putting it back.  What killed processes left half-written is removed; what a living one writes stays.
+    ``facts`` go into the manifest beside the files' sizes and hashes; of them ``editable`` names files that people may change,
+    add or remove later: they are not in the manifest, and `verify_folder` passes them over.  An existing ``path`` is
+    replaced; were the process killed between the two renames, the old one lies beside it as ``.NAME.old``, and the next
+    commit begins by putting it back.  What killed processes left half-written is removed; what a living one writes stays.
     Raises `TelosError` where the machine refuses (no room, no permission, a file of that name); an `OSError` of the block
     itself goes through as it is, for the caller to explain.
     """
@@ -183,7 +184,9 @@ def seal(folder: Path, **facts: Any) -> None:
         file.chmod(0o644)  # some libraries write for the owner alone
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
-        listed[str(file.relative_to(folder))] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        name = str(file.relative_to(folder))
+        if name not in facts.get("editable", ()):
+            listed[name] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
     write_json(folder / MANIFEST, {"files": listed, **facts})
 
 
@@ -209,7 +212,7 @@ def verify_folder(folder: Path, only: Collection[str] | None = None) -> dict[str
     """
     manifest = read_manifest(folder)
     listed = manifest["files"]
-    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
+    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST, *manifest.get("editable", ())}
     for name in sorted(only if only is not None else set(listed) | present):
         file = folder / name
         if name not in present:

@@ -27,6 +27,7 @@ REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "hugging_face"): {"name": "a/b"},
     ("telos.corpus.sources", "mixture"): {"parts": [{"name": "a", "source": {"kind": "installation"}}]},
     ("telos.corpus.sources", "warc"): {"path": "crawl"},
+    ("telos.corpus.filters", "decontaminate"): {"against": "evaluation"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 

@@ -73,6 +73,14 @@ def test_parquet(tmp_path: Path, kind: pa.DataType, compressed: bool) -> None:
     assert texts(tmp_path, text_field="body") == [("月", 1), ("", 2), ("b", 3)]
 
 
+def test_parquet_that_is_not_the_utf_8_it_says(tmp_path: Path) -> None:
+    binary = pa.array([(ZH * 3).encode("gb18030"), EN.encode(), None], pa.large_binary())
+    text = pa.Array.from_buffers(pa.large_string(), 3, binary.buffers())
+    pq.write_table(pa.table({"text": text}), tmp_path / "a.parquet", store_schema=False)
+    source = Files(tmp_path)
+    assert [(d.text, d.repaired) for d in source.read(source.inputs()[0])] == [(ZH * 3, "gb18030"), (EN, None), ("", None)]
+
+
 def test_lines_across_blocks(fill: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f'{{"text": "{ZH[: n % 9]}{n}"}}' for n in range(500)]
     expected = [(f"{ZH[: n % 9]}{n}", n + 1) for n in range(500)]

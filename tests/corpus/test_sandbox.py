@@ -198,10 +198,9 @@ def _state(process: int) -> str:
 def test_a_missing_and_a_broken_library(ask: Callable) -> None:
     with pytest.raises(TelosError) as error:
         ask("x", kind="no_library")
-    found = (error.value.must, error.value.found, error.value.fix)
-    assert found == (
-        "reading it needs the Python package 'no_such_library'", "it is not installed",
-        "pip install 'telos[corpus]'")  # fmt: skip
+    assert error.value.must == "reading it needs the Python package 'no_such_library'"
+    assert error.value.found == "it is not installed"
+    assert error.value.fix == "pip install 'telos[corpus]'"
     with pytest.raises(TelosError) as error:
         ask("x", kind="broken_library")
     assert error.value.found == "it cannot be imported: half of it is missing"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telos.corpus.text_lines import TextLines
@@ -11,6 +11,7 @@ from telos.corpus.texts import Texts
 TEXTS = st.lists(st.text(st.sampled_from("a月\n \r"), max_size=12), max_size=6)
 
 
+@settings(deadline=None)  # the first call may compile
 @given(TEXTS, st.integers(0, 2))
 def test_lines_are_those_of_split(texts, skipped):
     lines = TextLines(Texts(pa.table({"text": pa.array(texts, pa.large_string())}).slice(skipped)))
@@ -24,6 +25,7 @@ def test_lines_are_those_of_split(texts, skipped):
     assert lines.sums(np.ones(len(lines), bool)).tolist() == [len(text.split("\n")) for text in texts]
 
 
+@settings(deadline=None)  # the first call may compile
 @given(TEXTS, st.randoms(use_true_random=False))
 def test_texts_without_some_lines(texts, random):
     lines = TextLines(Texts.of(texts))

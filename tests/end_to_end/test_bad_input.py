@@ -1,5 +1,6 @@
 """Bad input, each with what must hold, what was found and what to do; exit code 2; nothing half-written."""
 
+import gzip
 import json
 import os
 import shutil
@@ -102,6 +103,36 @@ def test_a_missing_text_field(refused, folder):
     assert "text" in must
     assert "body" in found
     assert "corpus.text_field=" in fix
+
+
+WITHOUT = [("page.html", "trafilatura", "HTML"), ("网页.htm.gz", "trafilatura", "HTML"), ("paper.pdf", "pypdfium2", "PDF"),
+           ("book.epub", "lxml", "EPUB")]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WITHOUT, ids=lambda case: case[0])
+def test_a_missing_extra(telos, attempts, folder, tmp_path, case):
+    """Without the library nothing is built, and the command that installs it is named."""
+    name, module, feature = case
+    page = b"<html><body><p>some text</p></body></html>"
+    (folder / name).write_bytes(gzip.compress(page) if name.endswith(".gz") else page)
+    (folder / "more.txt").write_text("some more text\n" * 100)
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        (attempts.parent / "sitecustomize.py").read_text()
+        + "\nimport sys\nclass Hide:\n    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+    )
+    out = tmp_path / "corpus"
+    path = f"{hidden}:{os.environ.get('PYTHONPATH', '')}"
+    parts = telos.refuses("corpus", "build", folder, "--out", out, PYTHONPATH=path)
+    assert parts == (
+        f"reading {feature} needs the Python package '{module}'",
+        "it is not installed",
+        "pip install 'telos[corpus]'",
+    )
+    assert nothing_half_written(out)
 
 
 # -- recipes and settings --------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from telos.corpus.sources.files import Files
 
 inputs.BUCKET_BYTES = 12_000
 if __name__ == "__main__":
-    clean = Clean.parse({"dedup": ["exact"], "min_characters": 40})
+    filters = ["language", "gopher_repetition", "chinese_repetition", "personal_data"]
+    clean = Clean.parse({"filters": filters, "dedup": ["exact", "line", "near"], "afterwards": ["words"], "min_characters": 40})
     build_corpus(Files(sys.argv[1]), clean, out=sys.argv[2], engine=Native(workers=int(sys.argv[3])))
 """
 

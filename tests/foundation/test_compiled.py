@@ -30,3 +30,21 @@ def test_letters_of_any_text():
 
     assert np.array_equal(letters(texts.data, texts.offsets),
                           [[0, 10], [4, 5], [0, 0], [0, 6], [8, 0], [2, 0], [0, 2], [0, 0]])  # fmt: skip
+
+
+def test_a_change_in_a_called_kernel_is_noticed(tmp_path):
+    """Numba's own check looks at the file of the kernel that is called, alone."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "outer.py").write_text(
+        "from inner import f\nfrom telos.foundation.compiled import compiled\n@compiled\ndef g(x):\n    return f(x)\n"
+    )
+    program = f"import sys; sys.path.insert(0, {str(package)!r}); from outer import g; print(g(1))"
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {"XDG_CACHE_HOME": str(tmp_path)}
+    printed = []
+    for number in (2, 3):
+        source = f"from telos.foundation.compiled import compiled\n@compiled\ndef f(x):\n    return x + {number}\n"
+        (package / "inner.py").write_text(source)
+        printed.append(subprocess.run([sys.executable, "-B", "-c", program], env=environment, capture_output=True, text=True,
+                                      check=True).stdout)  # fmt: skip
+    assert printed == ["3\n", "4\n"]

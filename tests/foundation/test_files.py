@@ -63,6 +63,19 @@ def test_a_folder_appears_whole_with_its_manifest(folder):
     assert folder.stat().st_mode & 0o777 == 0o755
 
 
+def test_what_people_may_edit_is_not_sealed(tmp_path):
+    with commit_folder(tmp_path / "corpus", editable=["README.md", "later.json"]) as made:
+        (made / "README.md").write_text("license: unknown")
+        (made / "data").write_bytes(bytes(10))
+    assert set(read_manifest(tmp_path / "corpus")["files"]) == {"data"}
+    (tmp_path / "corpus" / "README.md").write_text("license: mit")
+    (tmp_path / "corpus" / "later.json").write_text("{}")
+    verify_folder(tmp_path / "corpus")
+    (tmp_path / "corpus" / "other").write_text("")
+    with pytest.raises(TelosError, match="it is not in the manifest"):
+        verify_folder(tmp_path / "corpus")
+
+
 def test_anybody_may_read_what_a_library_wrote_for_its_owner_alone(tmp_path):
     with commit_folder(tmp_path / "a") as temporary:
         (temporary / "weights").write_bytes(b"1")

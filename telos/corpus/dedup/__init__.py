@@ -58,8 +58,9 @@ class Observed(Protocol):
 
 @dataclass(slots=True)
 class Decision:
-    """For one bucket.  ``table``: `DROP`, or what the rule's own ``apply`` reads.  ``clusters``: uint64, one a document, equal
-    for documents that must be in one split: the smallest content key among them; None where nothing ties documents."""
+    """For one bucket.  ``table``: `DROP`, or what the rule's own ``apply`` reads: decisions on single documents have a column
+    ``row``, by which a batch gets its part; a table without one holds for every document.  ``clusters``: uint64, one a document,
+    equal for documents that must be in one split: the smallest content key among them; None where nothing ties documents."""
 
     bucket: int
     table: pa.Table
@@ -83,7 +84,7 @@ class Deduplication(Spec, family="telos.corpus.dedup", default="exact"):
         raise NotImplementedError
 
     def apply(self, texts: Texts, decision: pa.Table) -> Verdict:
-        """Carry out a bucket's decision on its documents (all of them, in their order)."""
+        """Carry out the decision on a batch of documents, whose ``row`` is counted from the first of them."""
         verdict = Verdict(np.zeros(len(texts), np.uint8))
         rows = decision["row"].to_numpy()
         verdict.reasons[rows] = decision["reason"].to_numpy()

@@ -29,9 +29,9 @@ from telos.corpus.texts import Texts
 
 
 class Boilerplate(Deduplication):
-    """``min_documents``, ``min_fraction``: in how many documents, and in what share of them, a line must stand.  ``min_characters``,
-    ``max_characters``: of what length (white space not counted).  ``min_left_fraction``: a document that keeps less of its
-    characters, or none, is dropped."""
+    """``min_documents``, ``min_fraction``: in how many documents, and in what share of them, a line must stand.
+    ``min_characters``, ``max_characters``: of what length (white space not counted).  ``min_left_fraction``: a document that
+    keeps less of its characters, or none, is dropped."""
 
     reasons: ClassVar[tuple[str, ...]] = ("only_boilerplate",)
     changes_text: ClassVar[bool] = True
@@ -74,13 +74,14 @@ class Boilerplate(Deduplication):
         if not len(gone):
             return Verdict.keep_all(texts)
         found = passages(texts, by_line=True)
-        removed = (numbers_in(gone, found.hashes) >= 0) & (found.characters <= self.max_characters)
+        removed = numbers_in(gone, found.hashes) >= 0
         lost = np.bincount(found.rows[removed], found.characters[removed], len(texts))
         left = found.totals(len(texts)) - lost
         empty = (lost > 0) & ((left == 0) | (left < self.min_left_fraction * (left + lost)))
         verdict = Verdict(empty.astype(np.uint8), {"text": without(texts, found, removed)})
         verdict.counts = Counter({
-            "lines_removed": int(removed.sum()), "characters_removed": int(lost.sum()), "documents_changed": int((lost > 0).sum()),
+            "lines_removed": int(removed.sum()), "characters_removed": int(lost.sum()),
+            "documents_changed": int((lost > 0).sum()),
         })  # fmt: skip
         return verdict
 

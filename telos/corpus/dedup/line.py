@@ -15,8 +15,8 @@ from telos.corpus.dedup._repeated import _Repeated
 
 
 class Line(_Repeated):
-    """``min_characters``, ``min_han_characters``: shorter lines always stay (white space not counted; the second in documents written in
-    Chinese).  ``min_left_fraction``: a document that keeps less of its characters is dropped."""
+    """``min_characters``, ``min_han_characters``: shorter lines always stay (white space not counted; the second in documents
+    written in Chinese).  ``min_left_fraction``: a document that keeps less of its characters is dropped."""
 
     reasons: ClassVar[tuple[str, ...]] = ("repeated_lines",)
     by_line: ClassVar[bool] = True

@@ -5,27 +5,31 @@
 
 Shingles are n words in a row, in lower case, where words are set apart by spaces, and n characters in a row in Chinese and
 Japanese (`Texts.scripts`, chosen for each document); only letters, marks and digits count (`telos.corpus.folding`).  A text
-with fewer than n words or characters has one shingle, its whole folded text; a text with none matches nothing.  n = 5 and
-112 hash functions are those of FineWeb (Penedo et al. 2024, section 3.4; there 14 bands of 8 rows); J ≥ 0.8 is that of Lee et
-al. 2022, section 4.2.  28 bands of 4 rows are ours: they find a pair with J = 0.8 with probability 1 − 4·10⁻⁷ and one with J = 0.87
-(two Chinese paragraphs of 150 characters that differ in one block of 4 %) with 1 − 4·10⁻¹¹, where 14 × 8 finds 0.924 and
-0.993; that more pairs with small J meet, too, costs time only, since every pair is verified.
+with fewer than n words or characters has one shingle, its whole folded text; a text with none matches nothing.
 
-A document is dropped only where its exact similarity with the one that is kept reaches the threshold.  The choice is greedy in
-the order of preference (an earlier corpus first, then the longest or the earliest, then the id): a document is kept unless a kept
-one before it matches.  Documents joined by verified pairs, also through dropped ones, are one cluster, which a split does not part.
+n = 5 and 112 hash functions are FineWeb's (Penedo et al. 2024, section 3.4; there 14 bands of 8 rows); J ≥ 0.8 is that of Lee
+et al. 2022, section 4.2.  28 bands of 4 rows are ours: they find a pair with J = 0.8 with probability 1 − 4·10⁻⁷, and one with
+J = 0.87 (two Chinese paragraphs of 150 characters that differ in one block of 4 %) with 1 − 10⁻¹⁰, where 14 × 8 finds 0.924
+and 0.994.  That more pairs with small J meet, too, costs time only, since every pair is verified.
 
-Cost.  `observe` stores 8 bytes a band and 4 a document.  `decide` holds some 28 bytes for each document (its set, a band's keys, their
-order) and, for each that shares a key with another, 4 bytes a band and 60 more; then about 17 bytes a band for the documents that are compared
-in one go (250,000, or a component of the graph of shared keys that is larger).  Shingle sets (8 bytes a shingle of documents
-that share a key) stay in memory up to 512 MB and lie in a temporary file beyond.  Each text is read back at most once.  Time
-is linear in documents: no list of documents under one key that is walked is longer than 256, and no document is compared with more than 64
-kept ones and 64 dropped ones, those with the most bands in common first; n copies of one text take n comparisons.
+A document is dropped only where its exact similarity with the one that is kept reaches the threshold.  The choice is greedy
+in the order of preference (an earlier corpus first, then the longest or the earliest, then the id): a document is kept unless
+a kept one before it matches.  Documents joined by verified pairs, also through dropped ones, are one cluster, which a split
+does not part.
+
+Cost.  `observe` stores 8 bytes a band and 4 a document.  `decide` holds 28 bytes for each document (its set; one band's keys
+and their order), or 64 MB where that is more; for each that shares a key with another, 4 bytes a band and 120 more; and 22
+bytes a band for the documents that are compared in one go: 250,000, or more where one component of the graph of shared keys
+is larger.  Shingle sets (8 bytes a shingle of documents that share a key) stay in memory up to 512 MB and lie in a temporary
+file beyond.  Each text is read back at most once.  Time is linear in documents: of the documents under one key the first 256
+kept ones and the first 256 dropped ones are looked at, and a document is compared with at most 64 of each, those with the most
+keys in common first; n copies of one text take n comparisons.
 
 Test: tests/corpus/dedup/test_near.py, against exact similarities of real and planted pairs in both languages.
 """
 
 import functools
+import os
 import tempfile
 from collections import deque
 from collections.abc import Iterator
@@ -53,9 +57,9 @@ _SURE = 0.95
 
 
 class Near(Deduplication):
-    """``threshold``: the Jaccard similarity from which two documents are copies.  ``shingle_words``, ``shingle_characters``: n where
-    words are set apart by spaces, and in Chinese.  ``bands``, ``rows``: see above.  ``keep``: the longest of the copies, or
-    the earliest by the field "date" (ISO 8601, compared as text; documents without one come last)."""
+    """``threshold``: the Jaccard similarity from which two documents are copies.  ``shingle_words``, ``shingle_characters``: n
+    where words are set apart by spaces, and in Chinese.  ``bands``, ``rows``: as above.  ``keep``: the longest of the copies,
+    or the earliest by the field "date" (ISO 8601, compared as text; documents without one come last)."""
 
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
 
@@ -70,8 +74,8 @@ class Near(Deduplication):
     def _finds_what_it_should(self) -> "Near":
         if self.probability(self.threshold) < _SURE:
             raise ValueError(
-                f"bands and rows must find pairs at the threshold with probability {_SURE}: 1 − (1 − {self.threshold:g}^{self.rows})"
-                f"^{self.bands} is {self.probability(self.threshold):.2f}; more bands or fewer rows find more"
+                f"bands and rows must find pairs at the threshold with probability {_SURE}: 1 − (1 − {self.threshold:g}^"
+                f"{self.rows})^{self.bands} is {self.probability(self.threshold):.2f}; more bands or fewer rows find more"
             )
         return self
 
@@ -107,9 +111,7 @@ class Near(Deduplication):
         sets, starts, sizes = self._sets(places, meeting)
         keepers, alike, first = self._choose(meeting, sets, starts, sizes)
         at, key = meeting.places, meeting.content_keys
-        smallest = key.copy()
-        np.minimum.at(smallest, first, key)
-        clusters = smallest[first]
+        clusters = _smallest(first, key, meeting.fixed)
         dropped = np.flatnonzero(keepers >= 0)
         dropped = dropped[np.argsort(at[dropped])]
         kept = at[keepers[dropped]]
@@ -128,7 +130,7 @@ class Near(Deduplication):
             yield Decision(bucket.number, drop_table(rows, 1, keeper, alike[dropped[low:high]]), ties)
 
     def _meeting(self, places: Places) -> "_Meeting":
-        """The documents that share a key with another, in the order of preference in each component of the graph of shared keys."""
+        """Documents that share a key with another, in the order of preference in each component of the graph of shared keys."""
         from telos.corpus.kernels.copies import roots, union_equal
 
         assert places.documents < 2**31, "one near deduplication takes up to 2^31 documents"
@@ -221,6 +223,16 @@ class _Meeting:
     keys: np.ndarray
 
 
+def _smallest(first: np.ndarray, keys: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """The smallest content key of each document's cluster: among those of an earlier corpus, whose split is known, if any."""
+    smallest, known = np.full((2, len(keys)), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, first, keys)
+    np.minimum.at(known, first[fixed], keys[fixed])
+    has_known = np.zeros(len(keys), bool)
+    has_known[first[fixed]] = True
+    return np.where(has_known, known, smallest)[first]
+
+
 @functools.cache
 def _functions(count: int) -> tuple[np.ndarray, np.ndarray]:
     """a (odd) and b of ``count`` hash functions, rounded up to a multiple of four; the same in every corpus."""
@@ -254,6 +266,8 @@ def _array(length: int) -> np.ndarray:
     if 8 * length <= _IN_MEMORY_BYTES:
         return np.empty(length, np.uint64)
     with tempfile.TemporaryFile() as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a signal later
+            os.posix_fallocate(file.fileno(), 0, 8 * length)
         file.truncate(8 * length)
         return np.memmap(file, np.uint64, "r+", shape=(length,))
 

@@ -9,6 +9,8 @@ _NO_TEXT = "head script style template svg math noscript iframe object rt rp nav
 _BLOCKS, _LEFT_OUT = frozenset(_LINES.split()), frozenset(_NO_TEXT.split())
 """``rt`` and ``rp``: how to pronounce the characters beside them."""
 _CELLS = frozenset({"td", "th"})
+_HEAD = re.compile(r"\A\s*(?:<\?xml[^>]*\?>\s*)?(?:<!DOCTYPE[^\[>]*(?:\[[^\]]*\]\s*)?>)?", re.IGNORECASE)
+"""Declarations of XML, and of a document type with its entities, which the HTML parser would take for text."""
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -16,7 +18,7 @@ def text_of(page: str, *, tables: bool = True) -> str:
     """Blocks parted by line ends, white space within them single, as a browser shows it."""
     from lxml import etree
 
-    page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page)
+    page = _HEAD.sub("", page, count=1)
     if not page.strip():
         return ""
     parser = etree.HTMLParser(remove_comments=True, remove_pis=True, no_network=True, encoding="utf-8")

@@ -18,8 +18,9 @@ from telos.corpus.extractors import Extracted, Refused, Request
 LIBRARIES = ("pypdfium2",)
 _HYPHEN = re.compile(r"[\x02\ufffe](?:\r?\n)?")
 """How PDFium writes a hyphen that only parts a word at the end of a line."""
+_NO_TITLE = ("anonymous", "untitled", "unspecified")
 _SAMPLE = 200
-_PASSWORD_ERROR = 4
+"""Characters of a page by which its direction is told."""
 
 
 def extract(data: bytes, request: Request) -> Extracted:
@@ -45,7 +46,8 @@ def extract(data: bytes, request: Request) -> Extracted:
             raise Refused("extraction_output")
         pages.append(text)
     facts = document.get_metadata_dict()
-    return "\n\n".join(p for p in pages if p.strip()), {"title": facts["Title"], "date": _date(facts["CreationDate"])}
+    title = "" if facts["Title"].strip("() ").lower() in _NO_TITLE else facts["Title"]
+    return "\n\n".join(p for p in pages if p.strip()), {"title": title, "date": _date(facts["CreationDate"])}
 
 
 def _text_of(page: Any) -> str:

@@ -17,8 +17,8 @@ from telos.corpus.extractors.frames import pack, read_frame
 
 OUT_OF_MEMORY = 77
 """Exit status where there was not even memory for an answer."""
-_WORN_FRACTION = 0.6
-"""A process whose address space once grew to this share of its limit is replaced by a new one."""
+_STANDING_FRACTION = 0.5
+"""A process that holds more than this share of its limit between documents is replaced; a document may take the rest."""
 _STARVED_FRACTION = 0.95
 _LONGEST_METADATA = 2000
 
@@ -35,9 +35,10 @@ def main() -> None:
     while (frame := read_frame(requests)) is not None:
         try:
             head, body = _answer(*frame)
-            head["worn"] = _peak_address_space() > _WORN_FRACTION * frame[0]["memory_bytes"]
-            del frame
+            request, frame = frame[0], None  # the document's bytes are free before memory is looked at
+            head["worn"] = _address_space("VmSize") > _STANDING_FRACTION * request["memory_bytes"]
             _send(answers, head, body)
+            del body
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except (BrokenPipeError, KeyboardInterrupt):
@@ -66,7 +67,7 @@ def _answer(request: Request, data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def _within_limits(extract: Any, data: bytes, request: Request) -> tuple[bytes, dict[str, str]]:
     """The text in UTF-8, and metadata; `Refused` where there is none, or too much."""
-    _limit(request["memory_bytes"])
+    limit = _limit(request["memory_bytes"], len(data))
     signal.setitimer(signal.ITIMER_PROF, request["deadline_seconds"])
     try:
         text, metadata = extract(data, request)
@@ -74,7 +75,7 @@ def _within_limits(extract: Any, data: bytes, request: Request) -> tuple[bytes, 
             raise Refused("no_text_found")
         found = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     except Refused as refused:
-        if refused.reason == "no_text_found" and _peak_address_space() > _STARVED_FRACTION * request["memory_bytes"]:
+        if refused.reason == "no_text_found" and _address_space("VmPeak") > _STARVED_FRACTION * limit:
             raise MemoryError from None  # libraries that find nothing where memory ended
         raise
     finally:
@@ -84,20 +85,23 @@ def _within_limits(extract: Any, data: bytes, request: Request) -> tuple[bytes, 
     return found, metadata
 
 
-def _limit(memory_bytes: int) -> None:
+def _limit(memory_bytes: int, document_bytes: int) -> int:
+    """Let the address space grow by as much for each document, whatever the process holds; the limit in bytes."""
+    held = max(0, _address_space("VmSize") - document_bytes)
+    limit = min(memory_bytes, held + int((1 - _STANDING_FRACTION) * memory_bytes)) if held else memory_bytes
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    wanted = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+        resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     except (ValueError, OSError):  # macOS has the limit and refuses to set it
-        return
+        return memory_bytes
+    return limit
 
 
-def _peak_address_space() -> int:
-    """Bytes, since the process began; 0 where the machine does not tell."""
+def _address_space(which: str) -> int:
+    """Bytes: "VmSize" now, "VmPeak" at most until now; 0 where the machine does not tell."""
     try:
         with open("/proc/self/status") as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmPeak:")), 0)
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(f"{which}:")), 0)
     except OSError:
         return 0
 

@@ -43,6 +43,10 @@ class Filter(Spec, family="telos.corpus.filters"):
     reasons: ClassVar[tuple[str, ...]] = ()
     """Names of what it drops for, in snake case, as the funnel shows them."""
     scope: ClassVar[Scope] = "all"
+    routes: ClassVar[str | None] = None
+    """The one of its reasons for which a document is written to ``routed/LANGUAGE/`` in the corpus's folder, not lost."""
+    conceals: ClassVar[bool] = False
+    """Whether what it takes out of texts is private, so that no report may show it."""
 
     def files(self) -> list[str]:
         """Files of the user's that it reads; their content is part of a corpus's identity."""

@@ -6,7 +6,7 @@ anything; a clause is a run of letters and digits.  A document is dropped for th
 | reason | holds where | source of the threshold |
 |---|---|---|
 | `too_short`, `too_long` | characters < 80 or > 160,000 | Gopher: 50 and 100,000 words, times 1.6 characters a word |
-| `few_han` | Han ÷ characters < 0.2 | ours; ChineseWebText's 0.3 drops 18 % of Chinese Python documentation |
+| `few_han` | Han ÷ characters < 0.2 | ours; ChineseWebText's 0.3 drops 8 % of Chinese Python documentation |
 | `short_lines` | characters ÷ lines < 10 | ChineseWebText |
 | `short_clauses` | letters and digits ÷ clauses < 3.2 | ours: navigation bars have at most 3.1, prose 3.5 and more |
 | `long_sentences` | characters ÷ sentence ends > 300 | ours: passes 99.5 % of prose; mojibake and keywords have none |

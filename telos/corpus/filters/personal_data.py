@@ -10,7 +10,7 @@ Test: tests/corpus/filters/test_personal_data.py.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -30,6 +30,8 @@ class PersonalData(Filter):
     """``types``: what is looked for, each with its settings (``types: [email, {kind: ip_address, private: true}]``).
     ``replacement``: by placeholders or pseudonyms.  ``seed``: of the pseudonyms; keep it secret where the originals must stay
     unguessable. ``deep``: names of people and places, too, by the models in ``names`` (extra "presidio")."""
+
+    conceals: ClassVar[bool] = True
 
     types: tuple[Recogniser, ...] = Field(default_factory=_default_types)
     replacement: Literal["placeholder", "pseudonym"] = "placeholder"

@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from telos.corpus.compression import Stream, one_line
+from telos.corpus.encoding import decode
 from telos.corpus.sources import Fields, RawDocument
 from telos.foundation.errors import TelosError
 
@@ -22,14 +24,25 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
         number = 0
         kept = [column for column in fields.keep if column in file.schema_arrow.names and column != fields.text]
         for batch in file.iter_batches(_BATCH_ROWS, columns=[fields.text, *kept]):
-            texts = batch.column(fields.text).cast(pyarrow.large_string()).to_pylist()
+            texts = _texts(batch.column(fields.text))
             others = batch.select(kept).to_pylist() if kept else [{}] * len(texts)
-            for text, metadata in zip(texts, others, strict=True):
+            for (text, repaired), metadata in zip(texts, others, strict=True):
                 number += 1
-                yield RawDocument(text or "", number, metadata=metadata)
-    except (pyarrow.ArrowException, OSError) as error:
+                yield RawDocument(text, number, repaired, metadata=metadata)
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise TelosError(f"{name} must be a whole Parquet file", one_line(error),
                          "copy or download it again, or leave it out with corpus.exclude") from None  # fmt: skip
+
+
+def _texts(column: Any) -> list[tuple[str, str | None]]:
+    """Each value, with how it was read where it is not UTF-8, as Arrow believes it to be without looking."""
+    import pyarrow
+
+    strings = column.cast(pyarrow.large_string())
+    try:
+        return [(text or "", None) for text in strings.to_pylist()]
+    except UnicodeDecodeError:
+        return [decode(data or b"") for data in strings.cast(pyarrow.large_binary()).to_pylist()]
 
 
 def _check(schema: object, name: str, text_field: str) -> None:

@@ -22,7 +22,8 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     CSV follows RFC 4180, with the delimiter (comma, semicolon, tab or bar) whose header has the text field.  TSV has no
     quotation marks (IANA text/tab-separated-values): one in the text is a character, and never swallows lines.
     """
-    csv.field_size_limit(_LONGEST_FIELD)  # Python's own limit of 131,072 characters is process-wide, too
+    # Python's own limit of 131,072 characters is process-wide, too; it keeps 4 bytes for each character of a field.
+    csv.field_size_limit(min(_LONGEST_FIELD, stream.document_bytes // 4))
     repaired: str | None = None
 
     def lines() -> Iterator[str]:

@@ -37,7 +37,7 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
             yield RawDocument("", record.number, skipped="truncated", size_bytes=record.size_bytes)
         elif (document := _document(record, fields.extract)) is not None:
             facts = {
-                "url": record.headers.get("warc-target-uri", "").strip("<>"),
+                "url": record.headers.get("warc-target-uri", ""),
                 "date": record.headers.get("warc-date", "")[:10],
             }
             metadata = document.metadata | {key: value for key, value in facts.items() if value}

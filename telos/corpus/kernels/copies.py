@@ -42,7 +42,7 @@ def similarity(a: np.ndarray, b: np.ndarray, threshold: float) -> float:
     |A ∩ B| ÷ |A ∪ B| ≥ t needs |A ∩ B| ≥ t (|A| + |B|) ÷ (1 + t), so that only so many of each may lie outside the other."""
     needed = threshold * (len(a) + len(b)) / (1 + threshold) - 1e-6
     spare_a, spare_b = len(a) - needed, len(b) - needed
-    i, j, both = 0, 0, 0
+    i, j, both = np.int64(0), np.int64(0), np.int64(0)
     while i < len(a) and j < len(b):
         x, y = a[i], b[j]
         both += np.int64(x == y)
@@ -137,9 +137,9 @@ def choose(
             # A list whose documents are all of this one's set has nothing to say.
             group = groups[band, i]
             closed[band, 0] = group
-            if group >= 0 and variants_filled[band, group] and not mixed[band, group]:
-                if find(parent, variants[band, group]) == own:
-                    closed[band, 0] = -1
+            one = group >= 0 and variants_filled[band, group] > 0 and not mixed[band, group]
+            if one and find(parent, variants[band, group]) == own:
+                closed[band, 0] = -1
         count = gather(variants, closed, variants_filled, 0, parent, own, shared, found, ordered)
         tried = 0
         for k in range(count):

@@ -13,20 +13,9 @@ _NEWLINE, _SPACE = 10, 32
 @compiled
 def is_space(c: int) -> bool:
     """As Python's ``str.isspace``."""
-    return (
-        c == 32
-        or 9 <= c <= 13
-        or 28 <= c <= 31
-        or c == 0x85
-        or c == 0xA0
-        or c == 0x1680
-        or 0x2000 <= c <= 0x200A
-        or c == 0x2028
-        or c == 0x2029
-        or c == 0x202F
-        or c == 0x205F
-        or c == 0x3000
-    )
+    if c < 0x2000:
+        return c == 32 or 9 <= c <= 13 or 28 <= c <= 31 or c in (0x85, 0xA0, 0x1680)
+    return c <= 0x200A or c in (0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
 
 
 @compiled

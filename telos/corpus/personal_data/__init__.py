@@ -39,6 +39,10 @@ PRECEDENCE = (
 DEFAULT = tuple(kind for kind in PRECEDENCE if kind != "url")
 
 
+NOBODYS = ""
+"""The type of a span that a recogniser knows for reserved: nothing that overlaps it is found by any other either."""
+
+
 class Span(NamedTuple):
     """``row`` of the text in its batch, ``start`` and ``end`` in it, and the ``type`` of what is there."""
 
@@ -55,7 +59,8 @@ class Recogniser(Spec, family="telos.corpus.personal_data"):
     """The kinds of candidates (`telos.corpus.kernels.personal_data`) that it looks at."""
 
     def spans(self, view: "View", candidates: Sequence["Candidate"]) -> Iterator[Span]:
-        """What it recognises in candidates of its kinds: bytes of the view; spans may overlap those of others."""
+        """What it recognises in candidates of its kinds, and what it knows for `NOBODYS`, its made-up values above all, whatever
+        stands around them: bytes of the view; spans may overlap those of others."""
         raise NotImplementedError
 
     def made_up(self, value: str, draw: "Draw") -> str:

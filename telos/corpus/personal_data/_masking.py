@@ -59,16 +59,22 @@ def recognise(texts: Texts, recognisers: Sequence[Recogniser]) -> list[tuple[Spa
         for recogniser in recognisers:
             mine = [candidate for anchor in recogniser.anchors for candidate in by_kind.get(anchor, ())]
             for span in recogniser.spans(view, mine):
-                found.append((view.original(span), ranks[recogniser.kind()], recogniser, view.cut(span.start, span.end)))
+                rank = ranks[recogniser.kind()] if span.type else -1
+                found.append((view.original(span), rank, recogniser, view.cut(span.start, span.end)))
     found.sort(key=lambda one: (one[0].row, one[1], one[0].start, -one[0].end))
     chosen = []
     for _row, of_row in groupby(found, key=lambda one: one[0].row):
         taken: list[tuple[int, int, Recogniser, bytes, Span]] = []
         for span, _, recogniser, value in of_row:
+            if not taken or taken[-1][1] <= span.start:
+                taken.append((span.start, span.end, recogniser, value, span))
+                continue
             place = bisect_left(taken, span.start, key=lambda one: one[0])
             if (place == 0 or taken[place - 1][1] <= span.start) and (place == len(taken) or span.end <= taken[place][0]):
                 taken.insert(place, (span.start, span.end, recogniser, value, span))
-        chosen += [(span, recogniser, value) for _, _, recogniser, value, span in taken]
+            elif not span.type:  # what is nobody's may overlap
+                taken[-1] = (taken[-1][0], max(taken[-1][1], span.end), *taken[-1][2:])
+        chosen += [(span, recogniser, value) for _, _, recogniser, value, span in taken if span.type]
     return chosen
 
 
@@ -112,8 +118,11 @@ def replaced(pieces: list[Piece], edits: list[tuple[int, int, bytes, str]]) -> l
         start, stop = at, at + size
         kept_from = piece.start
         while edit is not None and edit[0] < stop:
+            if begun is None and edit[1] <= start:  # within what the edit before it took in
+                edit = next(waiting, None)
+                continue
             if begun is None:
-                begun = piece.start if piece.made is not None else piece.start + edit[0] - start
+                begun = piece.start if piece.made is not None else piece.start + max(0, edit[0] - start)
                 if piece.made is None and begun > kept_from:
                     made.append(Piece(kept_from, begun))
             if edit[1] > stop:

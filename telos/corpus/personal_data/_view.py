@@ -64,7 +64,8 @@ class View:
 
 def views(texts: Texts, urls: bool) -> list[View]:
     """The texts as they are, and those of them that need folding, folded: no text is in both."""
-    from telos.corpus.kernels.personal_data import folded, scan, unusual_texts
+    from telos.corpus.kernels.folding import folded, unusual_texts
+    from telos.corpus.kernels.personal_data import scan
 
     data, offsets = texts.data, texts.offsets
     unusual = unusual_texts(data, offsets)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
-_NOBODY = re.compile(
+_NOBODYS = re.compile(
     rb"@(?:.*\.)?(?:example\.(?:com|net|org)|example|test|invalid|localhost)\Z|@[0-9]x\.(?:png|jpe?g|gif|svg|webp)\Z|^git@",
     re.I | re.S,
 )
@@ -29,7 +29,9 @@ class Email(Recogniser):
 
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
         for _, text, start, end in candidates:
-            if not _NOBODY.search(view.cut(start, end)) and not _IN_URL.search(view.before(text, start, 200)):
+            if _NOBODYS.search(view.cut(start, end)):
+                yield Span(text, start, end, NOBODYS)
+            elif not _IN_URL.search(view.before(text, start, 200)):
                 yield Span(text, start, end, "email")
 
     def identity(self, value: str) -> str:

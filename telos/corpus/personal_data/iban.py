@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import mod_97
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
@@ -23,6 +23,7 @@ LENGTHS = {
     )
 }
 """Characters of a country's numbers, from SWIFT's IBAN registry."""
+_NOBODYS = re.compile(rb"XX[0-9]{2}(?:[ -]?[0-9]){11,30}")
 _SIGNS = re.compile(r"[ -]")
 
 
@@ -38,14 +39,18 @@ class Iban(Recogniser):
 
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
         for _, text, start, end in candidates:
-            written = view.cut(start, end).decode("ascii", "replace")
-            left = LENGTHS.get(written[:2].upper(), 0)
-            size = 0
-            while left > 0 and size < len(written):
-                left -= written[size].isalnum()
-                size += 1
-            if valid(_SIGNS.sub("", written[:size]).upper()) and not written[size : size + 1].isalnum():
-                yield Span(text, start, start + size, "iban")
+            written = view.cut(start, end)
+            length = LENGTHS.get(written[:2].upper().decode(), 0)
+            nobodys = _NOBODYS.match(written)
+            if nobodys:
+                yield Span(text, start, start + nobodys.end(), NOBODYS)
+            iban = written.translate(None, b" -")[:length].upper()
+            if iban.isalnum() and valid(iban.decode()):
+                size = left = length
+                while left := length - len(written[:size].translate(None, b" -")):
+                    size += left
+                if not written[size : size + 1].isalnum():
+                    yield Span(text, start, start + size, "iban")
 
     def identity(self, value: str) -> str:
         return _SIGNS.sub("", value).upper()

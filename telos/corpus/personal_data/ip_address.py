@@ -11,12 +11,13 @@ before: of the former those that are real, 1.1.1.1 and 8.8.8.8, are public name 
 tests/corpus/personal_data/test_ip_address.py.
 """
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
@@ -35,41 +36,31 @@ _ADDRESS = re.compile(
 )
 _OWN = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
                                           "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128")]  # fmt: skip
-_DOCUMENTATION = [
-    ipaddress.ip_network(n)
-    for n in (
-        "192.0.2.0/24",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "2001:db8::/32",
-        "3fff::/20",
-        "0.0.0.0/8",
-        "192.0.0.0/24",
-        "192.88.99.0/24",
-        "198.18.0.0/15",
-        "240.0.0.0/4",
-    )
+_DOCUMENTATION = [ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+_NO_HOSTS = [
+    ipaddress.ip_network(n) for n in ("0.0.0.0/8", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4", "3fff::/20")
 ]
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 
+@functools.lru_cache(maxsize=65536)
 def kind_of(written: str) -> str | None:
-    """ "ip_address", "private_ip_address", or None where it is no address or nobody's."""
+    """What is written: "ip_address", "private_ip_address", `NOBODYS`, or None where it is no address of a machine."""
     try:
         address = ipaddress.ip_address(written)
     except ValueError:
         return None
     address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_multicast or address.is_unspecified or any(address in net for net in _DOCUMENTATION):
+    if any(address in net for net in _DOCUMENTATION):
+        return NOBODYS
+    if address.is_multicast or address.is_unspecified or any(address in net for net in _NO_HOSTS):
         return None
     if any(address in net for net in _OWN):
         return "private_ip_address"
-    if written.endswith("::"):  # a network, or a line of reStructuredText
-        return None
-    if address.version == 6 and address not in _GIVEN_OUT:
-        groups = written.split(":")
-        return "ip_address" if len(groups) == 8 and all(groups) and max(map(len, groups)) > 2 else None
-    return "ip_address"
+    groups = written.split(":")
+    written_out = len(groups) == 8 and all(groups) and max(map(len, groups)) > 2
+    network = written.endswith("::")  # or a line of reStructuredText
+    return "ip_address" if address.version == 4 or written_out or (address in _GIVEN_OUT and not network) else None
 
 
 def _is_network(written: str, after: bytes) -> bool:
@@ -91,6 +82,9 @@ class IpAddress(Recogniser):
         for kind, text, start, end in candidates:
             written = view.cut(start, end).decode()
             found = kind_of(written)
+            if found == NOBODYS:
+                yield Span(text, start, end, NOBODYS)
+                continue
             if found is None or (found != "ip_address" and not self.private):
                 continue
             if kind == _anchors.DOTTED:

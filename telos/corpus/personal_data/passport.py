@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
@@ -32,8 +32,9 @@ class Passport(Recogniser):
             found = _NUMBER.match(view.cut(start, end) + view.after(text, end, 56))
             if found and found[1].isupper() | found[1].isdigit():
                 digits = re.sub(rb"[^0-9]", b"", found[1])
-                if len(digits) >= 5 and not digits.startswith(b"000"):
-                    yield Span(text, start + found.start(1), start + found.end(1), "passport")
+                if len(digits) >= 5:
+                    kind = NOBODYS if digits.startswith(b"000") else "passport"
+                    yield Span(text, start + found.start(1), start + found.end(1), kind)
 
     def made_up(self, value: str, draw: Draw) -> str:
         """As many letters and digits, 000 first among the digits."""

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import luhn, luhn_digit
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
+from telos.corpus.personal_data.resident_id import has_form
 
 ISSUERS = (
     (r"4", (16, 19)),  # Visa
@@ -61,7 +62,9 @@ class PaymentCard(Recogniser):
             for found in _GROUPS.finditer(view.cut(start, end)):
                 digits = found[0].translate(None, b" -").decode()
                 first, last = start + found.start(), start + found.end()
-                if luhn(digits) and not digits.startswith("00") and self._stands_for_itself(view, text, first, last, digits):
+                if luhn(digits) and digits.startswith("00"):
+                    yield Span(text, first, last, NOBODYS)
+                elif luhn(digits) and self._stands_for_itself(view, text, first, last, digits):
                     yield Span(text, first, last, "payment_card")
 
     def _stands_for_itself(self, view: View, text: int, first: int, last: int, digits: str) -> bool:
@@ -71,6 +74,8 @@ class PaymentCard(Recogniser):
         if re.match(rb"[A-Za-z0-9_@%&=/-]|\.[0-9]", after) and not re.match(rb"[/-][^0-9]", after):
             return False
         if len(digits) == 13 and digits.startswith(("978", "979")):  # ISBN-13
+            return False
+        if len(digits) == 18 and has_form(digits):  # an identity number with a wrong check character
             return False
         return issued(digits) or bool(_CARD.search(before) or _CARD.search(after))
 

@@ -12,62 +12,26 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._checksums import mod_11_2
 from telos.corpus.personal_data._draw import Draw, written_like
 from telos.corpus.personal_data._view import Candidate, View
 
-PROVINCES = frozenset(
-    map(
-        str,
-        (
-            11,
-            12,
-            13,
-            14,
-            15,
-            21,
-            22,
-            23,
-            31,
-            32,
-            33,
-            34,
-            35,
-            36,
-            37,
-            41,
-            42,
-            43,
-            44,
-            45,
-            46,
-            50,
-            51,
-            52,
-            53,
-            54,
-            61,
-            62,
-            63,
-            64,
-            65,
-            71,
-            81,
-            82,
-            83,
-            91,
-        ),
-    )
-)
+PROVINCES = frozenset(re.findall("..", "1112131415212223313233343536374142434445465051525354616263646571818283" + "91"))
 _NEW = re.compile(rb"(?<![0-9])[1-9][0-9]{5}([ -]?)[0-9]{8}\1[0-9]{3}[0-9Xx](?![0-9A-Za-z])")
+_NOBODYS = re.compile(rb"(?<![0-9])990000(?:([ -]?)[0-9]{8}\1[0-9]{3}[0-9Xx]|[0-9]{9})(?![0-9A-Za-z])")
 _OLD = re.compile(rb"(?<![0-9])[1-9][0-9]{14}(?![0-9A-Za-z])")
 _WORD = re.compile("身份证|身分证|公民身份|证件号|identity (?:card|number)|resident id".encode(), re.I)
 
 
 def valid(number: str) -> bool:
     """Whether 18 characters are such a number."""
-    return number[:2] in PROVINCES and _date(number[6:14]) and number[17].upper() == mod_11_2(number[:17])
+    return has_form(number) and number[17].upper() == mod_11_2(number[:17])
+
+
+def has_form(number: str) -> bool:
+    """Whether 18 characters begin with a province and hold a date, whatever their check character."""
+    return number[:2] in PROVINCES and _date(number[6:14])
 
 
 def _date(digits: str) -> bool:
@@ -88,6 +52,8 @@ class ResidentId(Recogniser):
             if end - start < 15 or re.search(rb"[A-Za-z0-9_]\Z", view.before(text, start, 1)):
                 continue
             written = view.cut(start, end) + view.after(text, end, 2)
+            for found in _NOBODYS.finditer(written):
+                yield Span(text, start + found.start(), start + found.end(), NOBODYS)
             for found in _NEW.finditer(written):
                 if valid(found[0].translate(None, b" -").decode()):
                     yield Span(text, start + found.start(), start + found.end(), "resident_id")

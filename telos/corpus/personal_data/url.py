@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
-_HOST = re.compile(rb"://(?:[^/?#@]*@)?(?:[A-Za-z0-9-]+\.)*(example\.(?:com|net|org)|[A-Za-z0-9-]+|\[[0-9A-Fa-f:.]+\])")
+_HOST = re.compile(rb"://(?:[^/?#@]*@)?(?:[A-Za-z0-9]|\[[0-9A-Fa-f:])")
+_RESERVED = re.compile(rb"://(?:[^/?#@]*@)?(?:[A-Za-z0-9-]+\.)*example\.(?:com|net|org)(?![A-Za-z0-9.-])", re.I)
 
 
 class Url(Recogniser):
@@ -22,10 +23,10 @@ class Url(Recogniser):
 
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
         for _, text, start, end in candidates:
-            host = _HOST.search(view.cut(start, end))
-            if host and not host[1].startswith(b"example."):
-                yield Span(text, start, end, "url")
+            url = view.cut(start, end)
+            if _HOST.search(url):
+                yield Span(text, start, end, NOBODYS if _RESERVED.search(url) else "url")
 
     def made_up(self, value: str, draw: Draw) -> str:
-        """``https://example.com/hexadecimal``."""
-        return f"https://example.com/{draw.hexadecimal(8)}"
+        """``https://example.com/letters``."""
+        return f"https://example.com/{draw.letters(8)}"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
@@ -23,9 +23,10 @@ class UrlCredentials(Recogniser):
     def spans(self, view: View, candidates: Sequence[Candidate]) -> Iterator[Span]:
         for _, text, start, end in candidates:
             found = _USER.search(view.cut(start, end))
-            if found and not found[1].startswith(b"example-"):
-                yield Span(text, start + found.start(1), start + found.end(1), "url_credentials")
+            if found:
+                kind = NOBODYS if found[1].startswith(b"example-") else "url_credentials"
+                yield Span(text, start + found.start(1), start + found.end(1), kind)
 
     def made_up(self, value: str, draw: Draw) -> str:
-        """``example-hexadecimal:example``."""
-        return f"example-{draw.hexadecimal(8)}:example"
+        """``example-letters:example``."""
+        return f"example-{draw.letters(8)}:example"

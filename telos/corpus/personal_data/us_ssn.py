@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from telos.corpus.personal_data import Recogniser, Span, _anchors
+from telos.corpus.personal_data import NOBODYS, Recogniser, Span, _anchors
 from telos.corpus.personal_data._draw import Draw
 from telos.corpus.personal_data._view import Candidate, View
 
 _NUMBER = re.compile(rb"(?<![0-9.\-/])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9]|[-./][0-9])")
+_NOBODYS = re.compile(rb"(?<![0-9])000-[0-9]{2}-[0-9]{4}(?![0-9])")
 
 
 class UsSsn(Recogniser):
@@ -24,6 +25,8 @@ class UsSsn(Recogniser):
         for _, text, start, end in candidates:
             if end - start >= 11:
                 before = view.before(text, start, 1)
+                for found in _NOBODYS.finditer(view.cut(start, end)):
+                    yield Span(text, start + found.start(), start + found.end(), NOBODYS)
                 for found in _NUMBER.finditer(view.cut(start, end)):
                     if found.start() or not re.match(rb"[A-Za-z0-9_/=.-]", before):
                         yield Span(text, start + found.start(), start + found.end(), "us_ssn")

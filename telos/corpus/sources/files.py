@@ -34,8 +34,8 @@ class Files(Source):
     dates; of "spans" the places move with the text (`telos.corpus.spans`).
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
-    document, or line of a file of many, is left out as "too_large", with what follows it in its file; so is what unpacks to
-    more than 250 times its size (see `telos.corpus.compression`)."""
+    document, or line of a file of many (of 256 MB at most), is left out as "too_large", with what follows it in its file; so is
+    what unpacks to more than 250 times its size (see `telos.corpus.compression`)."""
 
     path: str | list[str]
     text_field: str = "text"

@@ -16,7 +16,14 @@ class Memory:
     """`Observed` over lists of texts: what ``rule`` observes in each, and its facts."""
 
     def __init__(
-        self, rule: Deduplication, texts: list[list[str]], dates: Any = None, fixed: Any = (), dead: Any = (), names: Any = None
+        self,
+        rule: Deduplication,
+        texts: list[list[str]],
+        *,
+        dates: Any = None,
+        fixed: Any = (),
+        dead: Any = (),
+        names: Any = None,
     ):
         self.rule = rule
         self.columns = [pa.array(t, pa.large_string()) for t in texts]

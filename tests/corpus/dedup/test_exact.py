@@ -1,7 +1,7 @@
 """Exact duplicates: which go, which stays, over buckets and earlier corpora."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telos.corpus.dedup.exact import Exact
@@ -31,6 +31,7 @@ def test_a_decision_is_carried_out():
     assert verdict.details == {1: "copy of 0/0.txt (similarity 1.00)"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "a ", "中", "中\n", ""]), max_size=6), min_size=1, max_size=4))
 def test_equal_to_a_dictionary(buckets):
     from tests.corpus.dedup.conftest import Memory
