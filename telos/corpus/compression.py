@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -27,7 +28,16 @@ _MOST_RATIO = 250
 _HARMLESS_BYTES = 1 << 26
 _BLOCK_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 16
-_DAMAGE = (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError)
+_DAMAGE = (
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+)
 
 
 class Damaged(TelosError):
