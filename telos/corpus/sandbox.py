@@ -78,10 +78,7 @@ def extracted(data: bytes, kind: str, extract: Extract, charset: str | None = No
 
 def _missing(feature: str, module: str, why: str | None) -> TelosError:
     """The library is not there, or there and broken (``why``): nothing that belongs to one document."""
-    if why is None:
-        return MissingExtra(feature, module, "corpus")
-    return TelosError(f"{feature} needs the Python package '{module}'", f"it cannot be imported: {why}",
-                      "pip install --upgrade 'telos[corpus]'")  # fmt: skip
+    return MissingExtra(feature, module, "corpus", why)
 
 
 # -- processes ----------------------------------------------------------------------------------------------------------
