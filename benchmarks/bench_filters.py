@@ -99,7 +99,11 @@ def run_peer(python: Path, folder: Path, out: Path) -> float:
 def peer() -> Path:
     """The interpreter that has datatrove."""
     python = CACHE / "datatrove" / "bin" / "python"
-    if subprocess.run([python, "-c", "import datatrove, spacy"], check=False, capture_output=True).returncode if python.exists() else True:
+    if (
+        subprocess.run([python, "-c", "import datatrove, spacy"], check=False, capture_output=True).returncode
+        if python.exists()
+        else True
+    ):
         say("installing datatrove in a virtual environment of its own …")
         subprocess.run([sys.executable, "-m", "venv", "--clear", python.parent.parent], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True, stdout=sys.stderr)

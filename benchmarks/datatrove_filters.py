@@ -1,7 +1,7 @@
 """The same rules by datatrove, run by an interpreter that has it (`bench_filters` makes one); it needs nothing of Telos.
 
-    python datatrove_filters.py run FOLDER OUT          # the pipeline with two workers; prints its seconds
-    python datatrove_filters.py decide FOLDER EVERY     # each filter alone on every EVERY-th document; one JSON line each
+python datatrove_filters.py run FOLDER OUT          # the pipeline with two workers; prints its seconds
+python datatrove_filters.py decide FOLDER EVERY     # each filter alone on every EVERY-th document; one JSON line each
 """
 
 import json

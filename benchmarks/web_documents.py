@@ -2,10 +2,10 @@
 
     python benchmarks/web_documents.py FOLDER      # documents-0.jsonl … documents-7.jsonl, and one line on what they are
 
-Documentation strings and comments of installed Python packages and of the standard library, READMEs, package descriptions, manuals
-and change logs, C4 and Dolma pages, PEPs, reviews, Wikipedia articles and novels, cut at line ends into pieces whose lengths
-spread as those of web pages do (lognormal).  Which pieces are taken, and their order, hangs on hashes of names and texts alone,
-so that the same machine gives the same set.
+Documentation strings of installed Python packages and of the standard library, READMEs, package descriptions, manuals and change
+logs, C4 and Dolma pages, PEPs, reviews, Wikipedia articles and novels, cut at line ends into pieces whose lengths spread as
+those of web pages do (lognormal).  Which pieces are taken, and their order, hangs on hashes of names and texts alone, so that
+the same machine gives the same set.
 """
 
 import ast
