@@ -173,6 +173,12 @@ def test_confidence_and_score_have_their_figures(corpus):
     assert "5 · 71.4 %" in source
 
 
+def test_documents_in_other_languages_are_named(corpus):
+    seen = Seen(page(corpus.facts | {"routed": {"fr": 1234}}))
+    assert "routed/fr/1,234" in re.sub(r"\s", "", seen.text)
+    assert "In other languages" not in Seen(page(corpus.facts | {"routed": {}})).headings
+
+
 def test_the_same_inputs_give_the_same_bytes(many, build):
     first, second = build(many, out="one"), build(many, out="two")
     for name in ("corpus.html", "README.md"):
