@@ -42,7 +42,8 @@ def card(facts: dict[str, Any]) -> str:
     cards.filters |= {"percent": percent, "words": words, "code": _code, "one_line": _one_line}
     total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     text = cards.get_template("data_card.md.jinja").render(
-        header=_header(facts, total["documents"]), about=_said(About.parse(facts["settings"]["about"])), facts=facts, total=total, splits=SPLITS,
+        header=_header(facts, total["documents"]), facts=facts, total=total, splits=SPLITS,
+        about=_said(About.parse(facts["settings"]["about"])),
         steps=[(step, _inline(step.settings)) for step in steps], personal=personal_data(facts, steps),
         limits=limits(facts, steps), reasons=reasons(facts), notes=warnings(facts), version=__version__,
         lengths=_lengths(facts["described"]["characters"]), recipe=_recipe(facts["settings"]),
@@ -90,8 +91,8 @@ def limits(facts: dict[str, Any], steps: list[Step]) -> list[str]:
         if judging and scripts.get(script) and not any(step.scope in ("all", script) for step in judging):
             found.append(f"No filter judged the {scripts[script]:,} documents {who}.")
     if facts.get("routed"):
-        found.append("Documents in other languages lie under routed/ as they were when their language was found out: no rule after "
-                     "that judged or masked them.")  # fmt: skip
+        found.append("Documents in other languages lie under routed/ as they were when their language was found out: no rule "
+                     "after that judged or masked them.")  # fmt: skip
     found.append("Rules look at the form of a text. Whether it is true, lawful or fit to be read by everyone was not checked.")
     if any(stage["rewritten_bytes"] for stage in facts["funnel"] if stage["stage"] not in ("read", "clean", "sampled")):
         found.append("Parts of documents were taken out or replaced, so that a text may lack a line that it refers to.")
