@@ -84,8 +84,8 @@ def limits(facts: dict[str, Any], steps: list[Step]) -> list[str]:
         if judging and scripts.get(script) and not any(step.scope in ("all", script) for step in judging):
             found.append(f"No filter judged the {scripts[script]:,} documents {who}.")
     if facts.get("routed"):
-        found.append("Documents in other languages lie under routed/ as they were when their language was found out: no rule after "
-                     "that judged or masked them.")  # fmt: skip
+        found.append("Documents in other languages lie under routed/ as they were when their language was found out: later rules "
+                     "did not judge or mask them.")  # fmt: skip
     found.append("Rules look at the form of a text. Whether it is true, lawful or fit to be read by everyone was not checked.")
     if any(stage["rewritten_bytes"] for stage in facts["funnel"] if stage["stage"] not in ("read", "clean", "sampled")):
         found.append("Parts of documents were taken out or replaced, so that a text may lack a line that it refers to.")
