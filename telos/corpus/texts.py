@@ -66,7 +66,8 @@ class Texts:
         return np.diff(self.offsets)
 
     def shared(self, name: str, make: Callable[["Texts"], Any]) -> Any:
-        """What ``make`` finds in these texts, computed at the first call and kept under ``name`` for the next rule."""
+        """What ``make`` finds in these texts, computed at the first call and kept under ``name`` for the next rule: an array
+        with a row a document, or what has ``take(rows)``, so that it can follow the documents that are left."""
         if name not in self._shared:
             self._shared[name] = make(self)
         return self._shared[name]
@@ -84,7 +85,12 @@ class Texts:
 
     def take(self, rows: np.ndarray) -> "Texts":
         """Those documents alone (a bool mask)."""
-        return self if rows.all() else Texts(self.table.filter(pa.array(rows)))
+        if rows.all():
+            return self
+        taken = Texts(self.table.filter(pa.array(rows)))
+        for name, value in self._shared.items():
+            taken._shared[name] = value[rows] if isinstance(value, np.ndarray) else value.take(rows)
+        return taken
 
     def replace(self, **columns: Any) -> "Texts":
         """The same documents with some columns changed."""
@@ -94,7 +100,10 @@ class Texts:
             field = COLUMNS.field(name)
             column = values if isinstance(values, pa.Array) else pa.array(values, field.type)
             table = table.append_column(field, column) if place < 0 else table.set_column(place, field, column)
-        return Texts(table)
+        changed = Texts(table)
+        if "text" not in columns:
+            changed._shared = dict(self._shared)
+        return changed
 
 
 def _scripts(texts: Texts) -> np.ndarray:

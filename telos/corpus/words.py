@@ -7,7 +7,7 @@ feeds, without the white space at its ends; a line without words is none.  Two l
 Test: tests/corpus/test_words.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,15 +20,15 @@ class Words:
 
     ``counts``: int64 (documents, 8): words, characters in words, characters of the text, words with a letter, number signs,
     ellipses ("…" and "..."), line feeds, lines; columns as `telos.corpus.kernels.words` names them.
-    Words of document i stand at ``word_offsets[i]`` to ``word_offsets[i + 1]``: ``hashes`` (uint64, equal for equal words)
-    and ``sizes`` (characters).  Its lines likewise, at ``line_offsets``: ``line_hashes``, ``line_sizes`` (characters),
+    Words of document i stand from ``word_spans[i, 0]`` to before ``word_spans[i, 1]``: ``hashes`` (uint64, equal for equal
+    words) and ``sizes`` (characters).  Its lines likewise, at ``line_spans``: ``line_hashes``, ``line_sizes`` (characters),
     ``line_firsts`` and ``line_lasts`` (code points of the first and last character), ``line_flags``."""
 
     counts: np.ndarray
-    word_offsets: np.ndarray
+    word_spans: np.ndarray
     hashes: np.ndarray
     sizes: np.ndarray
-    line_offsets: np.ndarray
+    line_spans: np.ndarray
     line_hashes: np.ndarray
     line_sizes: np.ndarray
     line_firsts: np.ndarray
@@ -38,6 +38,10 @@ class Words:
     def column(self, place: int) -> np.ndarray:
         """One of the counts, of every document."""
         return self.counts[:, place]
+
+    def take(self, rows: np.ndarray) -> "Words":
+        """Those documents' (a bool mask); what stands at their spans is not copied."""
+        return replace(self, counts=self.counts[rows], word_spans=self.word_spans[rows], line_spans=self.line_spans[rows])
 
 
 def words_of(texts: Texts) -> Words:
@@ -53,12 +57,12 @@ def _find(texts: Texts) -> Words:
     most, documents = room(offsets, rows), len(texts)
     found = Words(
         np.zeros((documents, COUNTS), np.int64),
-        np.zeros(documents + 1, np.int64), np.empty(most + 1, np.uint64), np.empty(most + 1, np.uint32),
-        np.zeros(documents + 1, np.int64), np.empty(most, np.uint64), np.empty(most, np.uint32),
+        np.zeros((documents, 2), np.int64), np.empty(most + 1, np.uint64), np.empty(most + 1, np.uint32),
+        np.zeros((documents, 2), np.int64), np.empty(most, np.uint64), np.empty(most, np.uint32),
         np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint8),
     )  # fmt: skip
     table = classes()
-    scan(data, offsets, rows, table, kinds(table), found.counts, found.word_offsets, found.hashes, found.sizes,
-         found.line_offsets, found.line_hashes, found.line_sizes, found.line_firsts, found.line_lasts,
+    scan(data, offsets, rows, table, kinds(table), found.counts, found.word_spans, found.hashes, found.sizes,
+         found.line_spans, found.line_hashes, found.line_sizes, found.line_firsts, found.line_lasts,
          found.line_flags)  # fmt: skip
     return found

@@ -32,6 +32,15 @@ def test_take_and_replace():
     ]
 
 
+def test_what_is_shared_follows_the_documents_that_are_left():
+    made = Texts.of(["a", "床前", "b"])
+    assert made.scripts.tolist() == [SPACED, HAN, SPACED]
+    left = made.take(np.array([False, True, True]))
+    assert left.shared("scripts", lambda texts: None).tolist() == [HAN, SPACED]
+    assert left.replace(language=["zh", "en"]).shared("scripts", lambda texts: None) is left.scripts
+    assert left.replace(text=["x", "y"]).scripts.tolist() == [SPACED, SPACED]
+
+
 def test_what_is_shared_is_computed_once():
     made, calls = Texts.of(["a"]), []
     for _ in range(2):

@@ -32,11 +32,11 @@ def test_words_and_lines_of_any_text(documents):
         words, lines = text.split(), [line.strip() for line in text.split("\n") if line.strip()]
         if batch.scripts[i] != SPACED:
             words, lines = [], []
-        mine = slice(found.word_offsets[i], found.word_offsets[i + 1])
+        mine = slice(*found.word_spans[i])
         assert found.sizes[mine].tolist() == [len(word) for word in words]
         for word, key in zip(words, found.hashes[mine].tolist(), strict=True):
             assert ids.setdefault(word, key) == key
-        mine = slice(found.line_offsets[i], found.line_offsets[i + 1])
+        mine = slice(*found.line_spans[i])
         assert found.line_sizes[mine].tolist() == [len(line) for line in lines]
         assert found.line_firsts[mine].tolist() == [ord(line[0]) for line in lines]
         assert found.line_lasts[mine].tolist() == [ord(line[-1]) for line in lines]
@@ -65,3 +65,16 @@ def test_what_the_batch_is_sliced_from_does_not_matter():
     found, alone = words_of(Texts(whole.slice(1))), words_of(Texts.of(["three four\nfive", "six"]))
     assert (found.counts == alone.counts).all()
     assert found.hashes[:4].tolist() == alone.hashes[:4].tolist()
+
+
+def test_words_follow_the_documents_that_are_left():
+    import numpy as np
+
+    batch = Texts.of(["one two", "three four\nfive", "six one"])
+    words_of(batch)
+    left = batch.take(np.array([False, True, True]))
+    found, anew = words_of(left), words_of(Texts(left.table))
+    assert found is not anew
+    assert (found.counts == anew.counts).all()
+    for a, b in zip(found.word_spans, anew.word_spans, strict=True):
+        assert found.hashes[slice(*a)].tolist() == anew.hashes[slice(*b)].tolist()

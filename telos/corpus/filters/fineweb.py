@@ -44,11 +44,11 @@ class FineWeb(Filter):
 
         found = words_of(texts)
         marks = np.array([ord(c) for c in self.terminal_marks], np.uint32)
-        by_line = count_lines(found.line_offsets, found.line_firsts, found.line_lasts, found.line_sizes, found.line_flags,
+        by_line = count_lines(found.line_spans, found.line_firsts, found.line_lasts, found.line_sizes, found.line_flags,
                               marks[:0], marks, self.short_line_characters)  # fmt: skip
         lines, feeds = found.column(LINES), found.column(NEWLINES)
         characters = found.column(CHARACTERS) - feeds
-        copies = repeated_characters(found.line_offsets, found.line_hashes, found.line_sizes)
+        copies = repeated_characters(found.line_spans, found.line_hashes, found.line_sizes)
         values = [_share(by_line[:, 2], lines), _share(by_line[:, 3], lines), _share(copies, characters),
                   _share(feeds, found.column(WORDS))]  # fmt: skip
         limits = (

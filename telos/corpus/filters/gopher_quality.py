@@ -58,7 +58,7 @@ class GopherQuality(Filter):
 
         found = words_of(texts)
         words, lines = found.column(WORDS), found.column(LINES)
-        by_line = count_lines(found.line_offsets, found.line_firsts, found.line_lasts, found.line_sizes, found.line_flags,
+        by_line = count_lines(found.line_spans, found.line_firsts, found.line_lasts, found.line_sizes, found.line_flags,
                               _code_points(self.bullets), _code_points(""), 0)  # fmt: skip
         symbols = np.maximum(found.column(HASHES), found.column(ELLIPSES))
         thresholds = [

@@ -69,8 +69,8 @@ class GopherRepetition(Filter):
         words = words_of(texts)
         most = np.array([np.inf if t is None else t for t in self.thresholds])
         reasons, values = judge_repetition(
-            texts.rows_in(self.scope), words.counts, words.word_offsets, words.hashes, words.sizes,
-            words.line_offsets, words.line_hashes, words.line_sizes, words.line_flags, most,
+            texts.rows_in(self.scope), words.counts, words.word_spans, words.hashes, words.sizes,
+            words.line_spans, words.line_hashes, words.line_sizes, words.line_flags, most,
         )  # fmt: skip
         verdict = Verdict(reasons)
         for row in np.flatnonzero(reasons).tolist():

@@ -18,13 +18,13 @@ def is_one_of(c: int, marks: np.ndarray) -> bool:
 
 
 @compiled
-def count_lines(line_offsets: np.ndarray, firsts: np.ndarray, lasts: np.ndarray, sizes: np.ndarray, flags: np.ndarray,
+def count_lines(line_spans: np.ndarray, firsts: np.ndarray, lasts: np.ndarray, sizes: np.ndarray, flags: np.ndarray,
                 bullets: np.ndarray, terminals: np.ndarray, short: int) -> np.ndarray:  # fmt: skip
     """int64 (documents, 4): lines that begin with one of ``bullets``, that end in an ellipsis, that end in one of
     ``terminals``, that have fewer than ``short`` characters."""
-    counts = np.zeros((len(line_offsets) - 1, 4), np.int64)
-    for i in range(len(line_offsets) - 1):
-        for p in range(line_offsets[i], line_offsets[i + 1]):
+    counts = np.zeros((len(line_spans), 4), np.int64)
+    for i in range(len(line_spans)):
+        for p in range(line_spans[i, 0], line_spans[i, 1]):
             counts[i, 0] += is_one_of(firsts[p], bullets)
             counts[i, 1] += (flags[p] & ENDS_IN_ELLIPSIS) != 0
             counts[i, 2] += is_one_of(lasts[p], terminals)
@@ -33,14 +33,14 @@ def count_lines(line_offsets: np.ndarray, firsts: np.ndarray, lasts: np.ndarray,
 
 
 @compiled
-def repeated_characters(line_offsets: np.ndarray, hashes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def repeated_characters(line_spans: np.ndarray, hashes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """int64, one a document: characters of lines that stood before."""
     longest = 1
-    for i in range(len(line_offsets) - 1):
-        longest = max(longest, line_offsets[i + 1] - line_offsets[i])
+    for i in range(len(line_spans)):
+        longest = max(longest, line_spans[i, 1] - line_spans[i, 0])
     slots, seen, order = np.empty(slots_for(longest), np.int32), np.empty(longest, np.int32), np.arange(longest, dtype=np.int32)
-    characters = np.zeros(len(line_offsets) - 1, np.int64)
-    for i in range(len(line_offsets) - 1):
-        lo, hi = line_offsets[i], line_offsets[i + 1]
+    characters = np.zeros(len(line_spans), np.int64)
+    for i in range(len(line_spans)):
+        lo, hi = line_spans[i]
         characters[i] = repeated(hashes[lo:hi], sizes[lo:hi], hi - lo, slots, seen, order)[1]
     return characters

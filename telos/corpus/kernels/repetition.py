@@ -80,21 +80,21 @@ def duplicated(which: np.ndarray, items: int, n: int, firsts: np.ndarray, known:
 
 @compiled
 def judge_repetition(
-    rows: np.ndarray, counts: np.ndarray, word_offsets: np.ndarray, word_hashes: np.ndarray, word_sizes: np.ndarray,
-    line_offsets: np.ndarray, line_hashes: np.ndarray, line_sizes: np.ndarray, line_flags: np.ndarray, most: np.ndarray,
+    rows: np.ndarray, counts: np.ndarray, word_spans: np.ndarray, word_hashes: np.ndarray, word_sizes: np.ndarray,
+    line_spans: np.ndarray, line_hashes: np.ndarray, line_sizes: np.ndarray, line_flags: np.ndarray, most: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """(place from 1 of the first of the 13 fractions that is above ``most``, or 0; that fraction), one a document."""
     reasons, values = np.zeros(len(rows), np.uint8), np.zeros(len(rows))
     longest = 1
     for i in range(len(rows)):
-        longest = max(longest, word_offsets[i + 1] - word_offsets[i])
+        longest = max(longest, word_spans[i, 1] - word_spans[i, 0])
     slots, firsts = np.empty(slots_for(longest), np.int32), np.empty(longest, np.int32)
     order, which = np.arange(longest, dtype=np.int32), np.empty(longest, np.int32)
     hashes, sizes, times = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.empty(longest, np.int32)
     before, known = np.zeros(longest + 1, np.int64), np.empty(longest, np.bool_)
     found = np.zeros(4)
     for i in range(len(rows)):
-        lo, hi = line_offsets[i], line_offsets[i + 1]
+        lo, hi = line_spans[i]
         if not rows[i] or lo == hi:
             continue
         characters = counts[i, CHARACTERS]
@@ -109,8 +109,8 @@ def judge_repetition(
                 break
         if reasons[i]:
             continue
-        start = word_offsets[i]
-        words = word_offsets[i + 1] - start
+        start = word_spans[i, 0]
+        words = word_spans[i, 1] - start
         for p in range(words):
             hashes[p] = word_hashes[start + p]
             before[p + 1] = before[p] + word_sizes[start + p]

@@ -112,14 +112,14 @@ def read_on(data: np.ndarray, at: int, end: int, kind: np.ndarray, word_hashes: 
 @compiled
 def scan(
     data: np.ndarray, offsets: np.ndarray, rows: np.ndarray, table: np.ndarray, kind: np.ndarray, counts: np.ndarray,
-    word_offsets: np.ndarray, word_hashes: np.ndarray, word_sizes: np.ndarray,
-    line_offsets: np.ndarray, line_hashes: np.ndarray, line_sizes: np.ndarray,
+    word_spans: np.ndarray, word_hashes: np.ndarray, word_sizes: np.ndarray,
+    line_spans: np.ndarray, line_hashes: np.ndarray, line_sizes: np.ndarray,
     line_firsts: np.ndarray, line_lasts: np.ndarray, line_flags: np.ndarray,
 ) -> None:  # fmt: skip
     """Fill the arrays with what is found in the documents of ``rows``; the others have no words and no lines."""
     word = line = 0
     for i in range(len(rows)):
-        word_offsets[i], line_offsets[i] = word, line
+        word_spans[i, :], line_spans[i, :] = word, line
         if not rows[i]:
             continue
         start = at = offsets[i]
@@ -173,12 +173,12 @@ def scan(
             line_at, line_word, line_continued = at, word, continued
             if at > end:
                 break
-        counts[i, WORDS] = word - word_offsets[i]
+        word_spans[i, 1], line_spans[i, 1] = word, line
+        counts[i, WORDS] = word - word_spans[i, 0]
         counts[i, WORD_CHARACTERS] = word_characters
         counts[i, CHARACTERS] = end - start - continued
         counts[i, ALPHABETIC_WORDS] = alphabetic
         counts[i, HASHES] = number_signs(data, start, end)
         counts[i, ELLIPSES] = ellipses + three_dots(data, start, end)
         counts[i, NEWLINES] = newlines - 1
-        counts[i, LINES] = line - line_offsets[i]
-    word_offsets[len(rows)], line_offsets[len(rows)] = word, line
+        counts[i, LINES] = line - line_spans[i, 0]
