@@ -63,3 +63,15 @@ def test_a_cut_leaves_no_part_of_a_number_or_address(at, secret):
         assert secret in shown or not any(c.isascii() and c.isalnum() for c in shown)
     assert snippet(text, 0, 500) == text
     assert snippet("霜" * 30, 3, 9) == "…霜霜霜霜霜霜…"
+
+
+def test_seconds_add_up_over_buckets_and_survive_the_disk():
+    one, other = Account(), Account()
+    with one.timed("read"):
+        pass
+    one.spend("read", 2.0)
+    other.spend("read", 1.0)
+    other.spend("near", 0.5)
+    one.join(Account.from_dict(orjson.loads(orjson.dumps(other.as_dict()))))
+    assert 3.0 <= one.seconds["read"] < 3.5
+    assert one.seconds["near"] == 0.5

@@ -9,7 +9,9 @@ import pytest
 
 from telos import corpora, recipe
 from telos.corpus.corpus import Corpus
+from telos.corpus.filters import Filter
 from telos.corpus.steps import steps_of
+from telos.foundation import yaml
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes" / "corpus").glob("*.yaml"))
 EN = (
@@ -82,3 +84,24 @@ def test_a_run_can_start_from_it(path):
     made, _ = recipe.resolve(recipe.for_path("texts/", None, path), [])
     assert made.clean.dedup[-1].kind() == "near"
     assert made.corpus.path == "texts/"
+
+
+PAGES = [Path(__file__).resolve().parents[2] / "docs" / name for name in ("corpus.md", "zh/corpus.md")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=["en", "zh"])
+def test_what_the_page_shows_as_yaml_is_a_recipe(path):
+    blocks = re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        corpora.CorpusRecipe.parse({"corpus": "installation", "split": {}, "engine": {}} | yaml.load(block))
+    for inline in re.findall(r"`(\{kind: [^`…]+\})`", path.read_text()):
+        Filter.parse(yaml.load(inline))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=["en", "zh"])
+def test_pictures_are_there_and_small(path):
+    pictures = re.findall(r"!\[[^\]]+\]\((\S+)\)", path.read_text())
+    assert len(pictures) == 4
+    for picture in pictures:
+        assert 1000 < (path.parent / picture).stat().st_size < 200_000

@@ -199,6 +199,14 @@ def test_the_page_stays_small_however_much_was_dropped(corpus, text, groups):
     source = page(facts)
     assert len(source.encode()) < 2_000_000
     assert Seen(source).text.count("read: reason ") == groups, "each reason has an example"
+    assert len(source.encode()) > 200_000 or groups == 1, "what there is room for is used"
+
+
+def test_all_examples_are_shown_where_there_is_room(corpus):
+    facts = copy.deepcopy(corpus.facts)
+    sample = {"source": "a", "keeper": "b", "similarity": 0.9, "from_character": 0, "text": "霜" * 400, "kept_text": "雪" * 400}
+    facts["pairs"] = [{"rule": "near", "pairs": [sample] * SAMPLES}]
+    assert f"near {SAMPLES} pairs" in Seen(page(facts)).text
 
 
 def test_ten_thousand_dropped_documents(fill, build):

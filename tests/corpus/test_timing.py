@@ -1,8 +1,11 @@
 """Seconds of each stage: every stage has its own, none is in the corpus, and the command line tells them."""
 
-import orjson
+import sys
 
-from telos import corpora
+import orjson
+import pytest
+
+from telos import cli, corpora
 from telos.corpus.corpus import TIMINGS, Corpus
 from telos.corpus.timing import rates, timing_lines
 from telos.foundation.files import verify_folder
@@ -47,3 +50,24 @@ def test_the_command_line_notes_them_beside_the_corpus(many, tmp_path):
     assert noted["work_seconds"] == facts["seconds"]
     verify_folder(tmp_path / "out")  # it is no part of what is sealed
     assert Corpus.open(tmp_path / "out").seconds == facts["seconds"]
+
+
+def test_build_and_inspect_from_the_command_line(many, tmp_path, monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["telos", "corpus", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    (many / "copy.txt").write_text((many / "0" / "000.txt").read_text())
+    out = tmp_path / "out"
+    told = orjson.loads(call("build", many, "--out", out, "engine.workers=1", "about.license=mit", "--json").splitlines()[-1])
+    assert told["seconds"]["exact"] > 0
+    assert "license: mit" in (out / "README.md").read_text()
+    shown = call("inspect", out)
+    assert "documents/s" in shown
+    assert "documents by characters" in shown
+    found = orjson.loads(call("inspect", out, "--reason", "exact_duplicate", "--samples", 1, "--json"))
+    assert [sample["source"] for sample in found["dropped"][0]["samples"]] == ["copy.txt"]
+    assert len(orjson.loads(call("inspect", out, "--samples", 5, "--json"))["samples"]) == 5
