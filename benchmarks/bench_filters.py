@@ -1,6 +1,6 @@
 """Gopher quality, Gopher repetition, C4, FineWeb and personal data on 40,000 web-like documents, beside datatrove.
 
-    python benchmarks/bench_filters.py      # prints one JSON line; about 20 minutes on two cores, most of them datatrove's
+    python benchmarks/bench_filters.py      # prints one JSON line; about 15 minutes on two cores, most of them datatrove's
 
 Both read JSONL and write Parquet with two workers, in turn, ``RUNS`` times; the figure is the median.  Starting processes,
 importing and compiling are taken out: each job runs on a handful of documents too, and that time is subtracted.  Ours runs
@@ -93,17 +93,22 @@ def ours(folder: str, out: str, *kinds: str) -> None:
 
 def run_peer(python: Path, folder: Path, out: Path) -> float:
     command = [python, ROOT / "benchmarks/datatrove_filters.py", "run", folder, out]
-    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
+    return float(output_of(command).splitlines()[-1])
+
+
+def output_of(command: list[Any]) -> str:
+    """What a peer's command prints; what it logs is shown only where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def peer() -> Path:
     """The interpreter that has datatrove."""
     python = CACHE / "datatrove" / "bin" / "python"
-    if (
-        subprocess.run([python, "-c", "import datatrove, spacy"], check=False, capture_output=True).returncode
-        if python.exists()
-        else True
-    ):
+    found = python.exists() and subprocess.run([python, "-c", "import datatrove, spacy"], check=False, capture_output=True)
+    if not found or found.returncode:
         say("installing datatrove in a virtual environment of its own …")
         subprocess.run([sys.executable, "-m", "venv", "--clear", python.parent.parent], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True, stdout=sys.stderr)
@@ -196,14 +201,17 @@ def agreement(texts: list[str], folder: Path) -> dict[str, Any]:
     asked, different = sum(part[0] for part in parts), sum((part[1] for part in parts), Counter())
     say("comparing with datatrove …")
     command = [peer(), ROOT / "benchmarks/datatrove_filters.py", "decide", folder, str(EVERY)]
-    lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
-    theirs = [orjson.loads(line) for line in lines]
+    theirs = [orjson.loads(line) for line in output_of(command).splitlines()]
     with_peer = {}
     for kind in RULES:
         mine = decisions(Filter.member(kind)(**PEER_SETTINGS.get(kind, {})), texts[::EVERY])
-        same = sum((a is None) == (b[kind] is None) for a, b in zip(mine, theirs, strict=True))
-        with_peer[kind] = {"share": round(same / len(mine), 4), "dropped": sum(a is not None for a in mine),
-                           "peer_dropped": sum(b[kind] is not None for b in theirs), "documents": len(mine)}  # fmt: skip
+        differ = Counter(f"{a or 'kept'}, peer {b[kind] or 'kept'}" for a, b in zip(mine, theirs, strict=True)
+                         if (a is None) != (b[kind] is None))  # fmt: skip
+        with_peer[kind] = {
+            "share": round(1 - sum(differ.values()) / len(mine), 4), "documents": len(mine),
+            "dropped": sum(a is not None for a in mine), "peer_dropped": sum(b[kind] is not None for b in theirs),
+            "most_differ": dict(differ.most_common(3)),
+        }  # fmt: skip
     return {"decisions": asked, "equal_to_plain": 1 - sum(different.values()) / asked, "agreement_with_peer": with_peer}
 
 
@@ -211,7 +219,7 @@ def main() -> None:
     folder, about = documents()
     texts = texts_in(folder)
     results = about | speeds(folder, len(texts)) | {"rules_per_core": rule_speeds(texts[::4])} | agreement(texts, folder)
-    versions = subprocess.run([peer(), "-m", "pip", "freeze"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    versions = output_of([peer(), "-m", "pip", "freeze"]).split()
     results["peer"] = next(line for line in versions if line.startswith("datatrove"))
     about_machine = {name: machine.describe()[name] for name in ("processor", "cores", "memory_bytes")}
     print(json.dumps({"benchmark": "filters"} | results | {"machine": about_machine}))

@@ -95,3 +95,14 @@ def test_an_unknown_benchmark_is_refused(root):
     assert done.returncode == 2
     assert "shakespeare" in done.stderr
     assert "found: shakspeare" in done.stderr
+
+
+def test_web_like_documents_are_pieces_of_their_texts(load):
+    bench = load("web_documents")
+    text = "\n".join(f"Line {n} of a text, 第 {n} 行。" for n in range(3000))
+    made = list(bench.pieces(text, "a"))
+    assert made == list(bench.pieces(text, "a")) != list(bench.pieces(text, "b"))
+    assert text.replace("\n", "").startswith("".join(made).replace("\n", "")[:5000])
+    assert all(piece in text and len(piece) <= bench.MOST_BYTES for piece in made)
+    lengths = sorted(bench.length_of(bench.number_of(str(n))) for n in range(2001))
+    assert lengths[1000] == pytest.approx(bench.MEDIAN_BYTES, rel=0.1)

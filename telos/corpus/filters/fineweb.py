@@ -9,8 +9,9 @@ lines as in `telos.corpus.words`, a document is dropped, in this order, if
     duplicate_characters   characters of lines that stood before ÷ c        at least 0.1
     list_like              line feeds ÷ words                               above 0.3
 
-The last rule stands in the code that made FineWeb, not in the paper; that code also has 0.01 where the paper says 0.1, and
-drops strictly below, above and above.  A document without a line has none that is punctuated.
+The last rule stands in the code that made FineWeb (datatrove), not in the paper; that code also has 0.01 where the paper says
+0.1, drops strictly below, above and above, and does not strip lines: "… went home . " with a space behind ends in no mark there.
+A document without a line has none that is punctuated.
 Test: tests/corpus/filters/test_fineweb.py (equal to the plain transcription in benchmarks/reference_rules.py).
 """
 
