@@ -12,6 +12,7 @@ from typing import Any
 import yaml as yaml_1_1  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
 from telos import __version__
+from telos.corpus.about import About
 from telos.corpus.corpus import CARD
 from telos.corpus.facts import personal_data, reasons, warnings
 from telos.corpus.report import percent, words
@@ -36,12 +37,13 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
 
 def card(facts: dict[str, Any]) -> str:
     """The card's Markdown."""
-    steps = steps_of(facts["settings"])
+    steps, about = steps_of(facts["settings"]), About.parse(facts["settings"]["about"])
     cards = templates("telos.corpus", html=False)
     cards.filters |= {"percent": percent, "words": words, "code": _code, "one_line": _one_line}
     total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     text = cards.get_template("data_card.md.jinja").render(
-        header=_header(facts, total["documents"]), about=facts["settings"]["about"], facts=facts, total=total, splits=SPLITS,
+        header=_header(facts, about, total["documents"]), title=about.title, licence=about.license, purpose=about.purpose,
+        contact=about.contact, facts=facts, total=total, splits=SPLITS,
         steps=[(step, _inline(step.settings)) for step in steps], personal=personal_data(facts, steps),
         limits=limits(facts, steps), reasons=reasons(facts), notes=warnings(facts), version=__version__,
         lengths=_lengths(facts["described"]["characters"]), recipe=_recipe(facts["settings"]),
@@ -50,14 +52,14 @@ def card(facts: dict[str, Any]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _header(facts: dict[str, Any], documents: int) -> str:
-    about, known = facts["settings"]["about"], facts["described"]["languages"]
+def _header(facts: dict[str, Any], about: About, documents: int) -> str:
+    known = facts["described"]["languages"]
     found = [code for code, n in sorted(known.items(), key=lambda item: (-item[1], item[0]))
              if n >= _LANGUAGE_SHARE * sum(known.values())]  # fmt: skip
-    header: dict[str, Any] = {"pretty_name": _one_line(about["title"])} if about["title"] else {}
-    if languages := about["languages"] or found:
+    header: dict[str, Any] = {"pretty_name": _one_line(about.title)} if about.title else {}
+    if languages := about.languages or found:
         header["language"] = languages
-    header["license"] = about["license"] or "unknown"
+    header["license"] = about.license or "unknown"
     header["size_categories"] = [next((name for limit, name in _SIZES if documents < limit), "n>1B")]
     header["task_categories"] = ["text-generation"]
     header["tags"] = ["telos"]
