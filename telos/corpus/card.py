@@ -37,13 +37,13 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
 
 def card(facts: dict[str, Any]) -> str:
     """The card's Markdown."""
-    steps, about = steps_of(facts["settings"]), About.parse(facts["settings"]["about"])
+    steps = steps_of(facts["settings"])
     cards = templates("telos.corpus", html=False)
     cards.filters |= {"percent": percent, "words": words, "code": _code, "one_line": _one_line}
     total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     text = cards.get_template("data_card.md.jinja").render(
-        header=_header(facts, about, total["documents"]), title=about.title, licence=about.license, purpose=about.purpose,
-        contact=about.contact, facts=facts, total=total, splits=SPLITS,
+        header=_header(facts, total["documents"]), facts=facts, total=total, splits=SPLITS,
+        about=_said(About.parse(facts["settings"]["about"])),
         steps=[(step, _inline(step.settings)) for step in steps], personal=personal_data(facts, steps),
         limits=limits(facts, steps), reasons=reasons(facts), notes=warnings(facts), version=__version__,
         lengths=_lengths(facts["described"]["characters"]), recipe=_recipe(facts["settings"]),
@@ -52,8 +52,13 @@ def card(facts: dict[str, Any]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _header(facts: dict[str, Any], about: About, documents: int) -> str:
-    known = facts["described"]["languages"]
+def _said(about: About) -> dict[str, str | None]:
+    """What only people know, as the card asks for it."""
+    return {"title": about.title, "license": about.license, "purpose": about.purpose, "contact": about.contact}
+
+
+def _header(facts: dict[str, Any], documents: int) -> str:
+    about, known = About.parse(facts["settings"]["about"]), facts["described"]["languages"]
     found = [code for code, n in sorted(known.items(), key=lambda item: (-item[1], item[0]))
              if n >= _LANGUAGE_SHARE * sum(known.values())]  # fmt: skip
     header: dict[str, Any] = {"pretty_name": _one_line(about.title)} if about.title else {}
@@ -86,8 +91,8 @@ def limits(facts: dict[str, Any], steps: list[Step]) -> list[str]:
         if judging and scripts.get(script) and not any(step.scope in ("all", script) for step in judging):
             found.append(f"No filter judged the {scripts[script]:,} documents {who}.")
     if facts.get("routed"):
-        found.append("Documents in other languages lie under routed/ as they were when their language was found out: later rules "
-                     "did not judge or mask them.")  # fmt: skip
+        found.append("Documents in other languages lie under routed/ as they were when their language was found out: no rule "
+                     "after that judged or masked them.")  # fmt: skip
     found.append("Rules look at the form of a text. Whether it is true, lawful or fit to be read by everyone was not checked.")
     if any(stage["rewritten_bytes"] for stage in facts["funnel"] if stage["stage"] not in ("read", "clean", "sampled")):
         found.append("Parts of documents were taken out or replaced, so that a text may lack a line that it refers to.")

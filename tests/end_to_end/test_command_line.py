@@ -76,7 +76,6 @@ def test_a_model_and_a_text_in_the_wrong_order(call, model, tmp_path):
         (["train", "recipes/default.yaml", "--budget", "1m", "train.budget=2m"], "a run has one budget",
          "train.budget=2m and train.budget=1m"),
         (["run", "model.num_layers", "=", "4"], "a setting must be written without spaces", "model.num_layers = 4"),
-        (["run", "https://example.org/a.txt"], "a path must be a file or a folder on this machine", "https://example.org/a.txt"),
         (["explain", "docs"], "a recipe must be a YAML file", "docs is a folder"),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telos import recipe, run, stages
+from telos import corpora, recipe, run
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json, write_json
 from telos.held_out import _beginning
@@ -36,7 +36,7 @@ def test_a_run_refuses_a_folder_that_holds_something_else(texts):
 
 def test_a_tokenizer_refuses_a_folder_that_holds_something_else(texts):
     with pytest.raises(TelosError, match="must be a new folder"):
-        stages.train_tokenizer_on_paths([str(texts)], [], texts)
+        corpora.train_tokenizer([str(texts)], [], texts)
     assert (texts / "a.txt").read_text(encoding="utf-8") == TEXT
 
 
