@@ -43,11 +43,26 @@ Recipe = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Make the last line of standard output one JSON object.")]
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def telos(
+    shown: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command(epilog="Example:  telos run poems/ --budget 3m --out runs/poems model.num_layers=4")
 def run(
     words: Annotated[list[str] | None, _words("PATH", "A file or folder")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Time from process start to report (3m), or steps, tokens, epochs. Default 3m.")
+        list[str] | None, typer.Option(help="Time from process start to report (3m), or steps, tokens, epochs. Default 3m.")
     ] = None,
     recipe_file: Recipe = None,
     out: Out = None,
@@ -61,7 +76,7 @@ def run(
     from telos.foundation.machine import process_started
 
     paths, overrides = _split(words)
-    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), budget, recipe_file)
+    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), _one_budget(budget), recipe_file)
     made, _ = recipe.resolve(data, overrides)
     result = run.run(made, out or recipe.default_folder(paths), process_started())
     _answer(result.summary(), as_json, result.describe())
@@ -69,7 +84,12 @@ def run(
 
 @app.command(epilog="Example:  telos train recipes/shakespeare-char-cpu.yaml corpus.path=input.txt --out runs/chars")
 def train(
-    words: Annotated[list[str] | None, _words("RECIPE", "A recipe file")] = None, out: Out = None, as_json: AsJson = False
+    words: Annotated[list[str] | None, _words("RECIPE", "A recipe file")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Time, steps, tokens or epochs, instead of the recipe's train.budget.")
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """One run of a recipe: a trained model and its validation figure, without baselines and report."""
     from telos import recipe, run
@@ -77,7 +97,8 @@ def train(
 
     paths, overrides = _split(words)
     path = _exactly_one(paths, "telos train takes one recipe", "telos train recipes/default.yaml")
-    made, _ = recipe.resolve(recipe.from_file(path), overrides)
+    called = _one_budget(budget)
+    made, _ = recipe.resolve(recipe.from_file(path), overrides + ([f"train.budget={called}"] if called else []))
     result = run.train(made, out or recipe.default_folder([Path(path).stem]), process_started())
     _answer(result.summary(), as_json, result.describe())
 
@@ -168,6 +189,9 @@ def score(
     if len(paths) != 2:
         raise TelosError("telos score takes a model and a text", f"{len(paths)} paths{': ' * bool(paths)}{', '.join(paths)}",
                          "write for example: telos score runs/mine/model held_out.txt")  # fmt: skip
+    if (Path(paths[1]) / "config.json").is_file() and not (Path(paths[0]) / "config.json").is_file():
+        raise TelosError("telos score takes the model first, and then the text", f"{paths[0]} is no model, {paths[1]} is one",
+                         f"write: telos score {paths[1]} {paths[0]}")  # fmt: skip
     result = run.score(paths[0], paths[1], overrides)
     _answer(result.summary(), as_json, result.describe())
 
@@ -223,6 +247,7 @@ def list_family(
 def explain(
     words: Annotated[list[str] | None, _words("RECIPE", "A recipe file")] = None,
     as_json: AsJson = False,
+    doc: Annotated[bool, typer.Option("--doc", help="Say what the settings mean.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of recipes, for editors.")] = False,
 ) -> None:
     """The resolved recipe, and where each value came from.  No recipe: the defaults of `telos run`."""
@@ -233,7 +258,11 @@ def explain(
         return
     paths, overrides = _split(words)
     path = _at_most_one(paths, "telos explain takes one recipe")
-    made, origin = recipe.resolve(recipe.from_file(path) if path else recipe.for_path(None, None), overrides)
+    made, origin = recipe.resolve(recipe.from_file(path) if path else {}, overrides)
+    if doc:
+        found = recipe.reference(made)
+        _answer(found, as_json, recipe.render_reference(found))
+        return
     _answer({"recipe": made.dump(), "hash": made.hash(), "origin": origin}, as_json, recipe.render(made, origin))
 
 
@@ -254,12 +283,22 @@ def version() -> None:
     typer.echo(__version__)
 
 
+def _one_budget(budgets: list[str] | None) -> str | None:
+    if len(budgets or []) > 1:
+        raise TelosError("a run has one budget", " and ".join(f"--budget {b}" for b in budgets or []), "give one of them")
+    return budgets[0] if budgets else None
+
+
 def _split(words: list[str] | None) -> tuple[list[str], list[str]]:
     from telos.foundation.overrides import split_arguments
 
     if "" in (words or []):  # not "no path", which means this Python installation
         raise TelosError("a path must have at least one character", "an empty word, as of a variable that is not set",
                          "give the path, or leave it out")  # fmt: skip
+    if any(word.startswith("=") for word in words or []):
+        raise TelosError(
+            "a setting must be written without spaces", " ".join(words or []), "write for example model.num_layers=4"
+        )
     return split_arguments(words or [])
 
 
@@ -315,10 +354,28 @@ def main() -> None:
             error.show()
         else:
             sys.stderr.write(f"{'error: ' if isinstance(error, TelosError) else ''}{error}\n")
+        _tell_programs(_facts(error))
     else:
         if code == 130:
             sys.stderr.write("interrupted\n")
+            _tell_programs({"stopped_by": "SIGINT"})
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _facts(error: Exception) -> dict[str, Any]:
+    """An error, or the end by a signal, as one JSON object."""
+    if isinstance(error, TelosError):
+        return {"error": {"must": error.must, "found": error.found, "to_do": error.fix}}
+    if hasattr(error, "format_message"):  # of the parser
+        return {"error": {"must": "a command must be as telos --help says", "found": error.format_message(),
+                          "to_do": "see telos VERB --help"}}  # fmt: skip
+    return getattr(error, "facts", {"error": {"must": str(error), "found": type(error).__name__, "to_do": ""}})
+
+
+def _tell_programs(facts: dict[str, Any]) -> None:
+    """Who asked for ``--json`` gets one JSON object however a command ends."""
+    if "--json" in sys.argv:
+        _answer(facts, True, "")
 
 
 def _full_disk(error: Exception) -> TelosError | None:

@@ -16,7 +16,8 @@ from telos.tokens.tokenizers import TrainedTokenizer
 class HeldOut:
     """``tokens`` (n,): documents one after another, each ended by the end of text.  ``token_bytes``, ``token_characters``
     (n,): how many bytes each stands for, and how many characters begin in it.  ``edges``: of the units, in bytes.
-    ``texts``: of the same documents.  ``part``: share of the split that is scored, 0–1."""
+    ``texts``: of the same documents.  ``part``: share of the split that is scored, 0–1; ``for_time``: whether it is what the
+    budget has time for."""
 
     split: str
     tokens: np.ndarray
@@ -26,9 +27,12 @@ class HeldOut:
     unit_kind: str
     texts: list[str]
     part: float
+    for_time: bool = False
 
     @classmethod
-    def of(cls, corpus: Corpus, stores: dict[str, TokenStore], tokenizer: TrainedTokenizer, max_bytes: int) -> "HeldOut":
+    def of(
+        cls, corpus: Corpus, stores: dict[str, TokenStore], tokenizer: TrainedTokenizer, max_bytes: int, *, for_time: bool = False
+    ) -> "HeldOut":
         """The test split (where a recipe made none, the validation split), at most about ``max_bytes`` of it.
 
         Whole documents are taken in the order of their ids, which are hashes, so that the choice is blind to the content
@@ -47,7 +51,7 @@ class HeldOut:
             tokens, texts = _beginning(tokens, sizes, texts[0].encode(errors="replace"), max_bytes)
         bytes_ = np.array([len(text.encode(errors="replace")) for text in texts])
         part = float(bytes_.sum() / max(1, store.num_bytes))
-        return cls(split, tokens, sizes[tokens], leads[tokens], unit_edges(bytes_), unit_kind(len(chosen)), texts, part)
+        return cls(split, tokens, sizes[tokens], leads[tokens], unit_edges(bytes_), unit_kind(len(chosen)), texts, part, for_time)
 
     def likelihood(self, nll: np.ndarray) -> Likelihood:
         """From nats of each token to what a model says of this text."""

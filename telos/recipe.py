@@ -1,7 +1,9 @@
 """The recipe: one spec that holds a whole run, where it comes from, and where each of its values came from."""
 
 import importlib
+import inspect
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from telos.evaluate.settings import Evaluate
 from telos.foundation import overrides as laid_over
 from telos.foundation import yaml
 from telos.foundation.errors import TelosError, nearest
-from telos.foundation.spec import Spec
+from telos.foundation.spec import Spec, plain
 from telos.models import Model
 from telos.objectives import Objective
 from telos.optim.optimizers import Optimizer
@@ -141,7 +143,11 @@ def from_file(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TelosError("a recipe must be a file", f"no file {path}", "check the path (recipes/ holds examples)") from None
-    except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError):
+    except IsADirectoryError:
+        raise TelosError("a recipe must be a YAML file", f"{path} is a folder",
+                         f"give a file such as recipes/default.yaml, or a folder of texts as corpus.kind=files corpus.path={path}"
+                         ) from None  # fmt: skip
+    except (NotADirectoryError, UnicodeDecodeError):
         raise TelosError("a recipe must be a YAML file", f"{path} is none", "give a file such as recipes/default.yaml") from None
     except OSError as error:
         raise TelosError(f"the recipe {path} must be readable", error.strerror or str(error), "change its permissions") from None
@@ -237,6 +243,31 @@ def render(made: Run, origin: Origin) -> str:
         lines.append((shown, origin[".".join(path)]))
         width = max(width, min(len(shown), 60))
     return "\n".join(f"{shown:<{width}}  # {where}" for shown, where in lines) + f"\n# settings hash {made.hash()}"
+
+
+def reference(made: Spec, path: str = "recipe") -> dict[str, dict[str, Any]]:
+    """Group of settings → ``kind`` (of a family's member), ``doc`` (what its class says of them) and ``settings`` (name → value);
+    groups within groups come after, each by its dotted path."""
+    name = {"kind": made.kind()} if made._family is not None else {}
+    values = {info.alias or field: getattr(made, field) for field, info in type(made).model_fields.items()}
+    own = {key: plain(value) for key, value in values.items() if not isinstance(value, Spec)}
+    found: dict[str, dict[str, Any]] = {path: name | {"doc": inspect.cleandoc(type(made).__doc__ or ""), "settings": own}}
+    for key, value in values.items():
+        if isinstance(value, Spec):
+            found |= reference(value, key if path == "recipe" else f"{path}.{key}")
+    return found
+
+
+def render_reference(found: dict[str, dict[str, Any]]) -> str:
+    """The groups as text: what each is, what its settings mean, and their values."""
+    parts = []
+    for path, group in found.items():
+        title = f"{path} ({group['kind']})" if "kind" in group else path
+        said = textwrap.indent(group["doc"].replace("``", ""), "  ")
+        prefix = "" if path == "recipe" else f"{path}."
+        values = "\n".join(f"  {prefix}{name} = {_inline(value)}" for name, value in group["settings"].items())
+        parts.append("\n".join(part for part in (title, said, "" if values else None, values) if part is not None).rstrip())
+    return "\n\n".join(parts)
 
 
 def _inline(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from telos.corpus.splits import SPLITS
 from telos.evaluate import report as pages
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.model_card import model_card
+from telos.evaluate.verdict import starved
 from telos.foundation import files, machine, record
-from telos.foundation.units import format_bytes
+from telos.foundation.units import counted, format_bytes
 from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.held_out import HeldOut
@@ -33,7 +35,8 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
            full: bool) -> Result:  # fmt: skip
     """Measure the model, save it, and write the report (``full``) or only report.json."""
     ended = time.perf_counter()
-    seconds = prepared.seconds | trained.seconds
+    compiling = trained.outcome.choices["facts"].get("compile_seconds") if trained.outcome is not None else None
+    seconds = prepared.seconds | ({"compilation": compiling} if compiling else {}) | trained.seconds
     began = time.perf_counter()
     ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
     seconds["held-out text"] = time.perf_counter() - began
@@ -48,10 +51,11 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held) + failed,
+        "notes": _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind),
         "baselines": climbed,
+        "vocabulary_tokens": prepared.tokenizer.vocabulary.size,
         "funnel": _funnel(prepared),
         "corpus_report": f"corpus/{PAGE}",
         "machine": _machine(trained),
@@ -69,9 +73,12 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
     _save(trained, prepared, out, told, recipe)
     seconds["model and report"] = time.perf_counter() - began
+    total = trained.spent_seconds + time.perf_counter() - ended
+    if (rest := total - sum(seconds.values())) > 0:
+        seconds["start of the process and everything else"] = rest
     told["cost"] |= {
         "seconds": seconds,
-        "total_seconds": trained.spent_seconds + time.perf_counter() - ended,
+        "total_seconds": total,
         "peak_memory_bytes": machine.peak_memory_bytes() + facts.get("peak_memory_bytes", 0),
     }
     if full:
@@ -120,17 +127,37 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
             notes.append(f"The text is larger than this budget has time for: {format_bytes(left_out)} of "
                          f"{format_bytes(stage['bytes_in'])} were left out, chosen by content hash.")  # fmt: skip
     unread = prepared.corpus.facts.get("unread", {"files": 0})
-    if unread["files"]:
-        notes.append(f"The text is far larger than this budget has time for: {unread['files']} files "
-                     f"({format_bytes(unread['bytes'])}) were not read, chosen by a hash of their names.")  # fmt: skip
+    if count := unread["files"]:
+        notes.append(f"The text is far larger than this budget has time for: {counted(count, 'file')} "
+                     f"({format_bytes(unread['bytes'])}) {_were(count)} not read, chosen by a hash of their names.")  # fmt: skip
     if repaired := prepared.corpus.facts.get("repaired"):
-        notes.append(f"{len(repaired)} files were not whole UTF-8 and were repaired; corpus.json names them.")
+        notes += _repaired([entry["encoding"] for entry in repaired])
     if held.split != "test":
         notes.append("The recipe keeps no test text: the figures are of the validation text.")
     if held.part < 1:
+        why = ": on this machine more would take too large a share of the budget" if held.for_time else ""
         notes.append(f"Of the {held.split} text {format_bytes(held.token_bytes.sum())} ({held.part:.0%}) are scored, "
-                     "whole documents chosen by hash.")  # fmt: skip
+                     f"documents chosen by hash{why}.")  # fmt: skip
     return notes
+
+
+def _repaired(encodings: list[str]) -> list[str]:
+    """What was done to files that were not whole UTF-8: read in their own encoding, or with damaged places."""
+    damaged = sum(name.startswith("utf-8") for name in encodings)
+    told = [f"{counted(n, 'file')} {_were(n)} read as {name}" for name, n in sorted(Counter(encodings).items())
+            if not name.startswith("utf-8")]  # fmt: skip
+    if damaged:
+        told.append(f"{counted(damaged, 'file')} {_were(damaged)} UTF-8 with damaged places, which � stands for")
+    return [f"{'; '.join(told)}. corpus.json names {'it' if len(encodings) == 1 else 'them'}."]
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _few_steps(trained: Trained) -> list[str]:
+    said = starved(trained.outcome.step) if trained.outcome is not None else None
+    return [f"{said} A larger budget gives more."] if said else []
 
 
 def _language(held: HeldOut) -> str | None:
@@ -202,14 +229,13 @@ def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> di
 
 def _by_length(held: HeldOut, ours: Likelihood) -> dict[str, Any]:
     """Bits per byte of short and long units, in thirds."""
-    order = np.argsort(ours.bytes, kind="stable")
-    rows = []
-    for third in np.array_split(order, 3):
+    groups: dict[str, np.ndarray] = {}
+    for third in np.array_split(np.argsort(ours.bytes, kind="stable"), 3):
         if len(third) and ours.bytes[third].sum():
-            bits = ours.nats[third].sum() / np.log(2) / ours.bytes[third].sum()
-            rows.append(
-                [f"{format_bytes(ours.bytes[third].min())} to {format_bytes(ours.bytes[third].max())}", len(third), f"{bits:.3f}"]
-            )
+            low, high = format_bytes(ours.bytes[third].min()), format_bytes(ours.bytes[third].max())
+            name = low if low == high else f"{low} to {high}"
+            groups[name] = np.concatenate([groups.get(name, third[:0]), third])  # blocks are of nearly one length
+    rows = [[name, len(of), f"{ours.nats[of].sum() / np.log(2) / ours.bytes[of].sum():.3f}"] for name, of in groups.items()]
     return {"title": f"By length of {held.unit_kind}", "columns": ["bytes", held.unit_kind, "bits per byte"], "rows": rows}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.verdict import Baseline, sentence
 from telos.foundation.files import read_facts
-from telos.foundation.units import format_bytes, format_count, format_seconds
+from telos.foundation.units import counted, format_bytes, format_count, format_seconds
 
 _HEADLINE = ("bits_per_byte", "bits_per_byte_ci95", "nats_per_token", "perplexity", "nats_per_character", "test_bytes")
 
@@ -23,6 +23,7 @@ class Stopped(Exception):
     def __init__(self, signal: str, step: int, exit_code: int, out: Path):
         super().__init__(f"{signal}: stopped after step {step}, saved in {out}; run the same command again to go on")
         self.exit_code = exit_code
+        self.facts = {"stopped_by": signal, "step": step, "run": str(out)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Result:
             "seconds": cost.get("total_seconds"),
             "peak_memory_bytes": cost.get("peak_memory_bytes"),
             "parameters": self.facts.get("parameters"),
+            "vocabulary_tokens": self.facts.get("vocabulary_tokens"),
             "steps": cost.get("steps"),
             "tokens": cost.get("tokens"),
             "tokens_per_second": cost.get("tokens_per_second"),
@@ -72,7 +74,9 @@ class Result:
                 lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
         if "parameters" in self.facts:
-            lines.append(f"{format_count(self.facts['parameters'])} parameters, {format_count(cost['tokens'])} tokens seen")
+            words = f", vocabulary of {self.facts['vocabulary_tokens']:,} tokens" if "vocabulary_tokens" in self.facts else ""
+            seen = f"{format_count(cost['tokens'])} tokens seen"
+            lines.append(f"{format_count(self.facts['parameters'])} parameters{words}, {seen}")
         lines.append(f"{format_seconds(cost['total_seconds'])}, peak memory {format_bytes(cost['peak_memory_bytes'])}")
         lines.append(f"model:  {self.model}")
         if (self.folder / "report.html").exists():
@@ -120,5 +124,5 @@ class Scored:
             f"{facts['bits_per_byte']:.3f} bits per byte{spread}",
             f"{facts['nats_per_character']:.3f} nats per character, perplexity {facts['perplexity']:.1f} per token",
             *(sentence(b) for b in self.baselines),
-            f"{format_bytes(facts['bytes'])} in {self.documents} documents, {format_count(self.tokens)} tokens",
+            f"{format_bytes(facts['bytes'])} in {counted(self.documents, 'document')}, {format_count(self.tokens)} tokens",
         ])  # fmt: skip

@@ -6,6 +6,7 @@ A run is a folder.  Running it again continues it, or shows its result where all
 settings, or of texts that have changed since, is left alone.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,9 +34,15 @@ def train(recipe: Run, out: str | Path, started: float | None = None) -> Result:
 
 def _run(recipe: Run, out: Path, started: float, full: bool) -> Result:
     _refuse_to_mix(out)
+    new = not out.exists()
     with files.lock_folder(out):
-        done = _begin(recipe, out, full)
-        return done or _go(recipe, out, started, full)
+        try:
+            done = _begin(recipe, out, full)
+            return done or _go(recipe, out, started, full)
+        except BaseException:
+            if new and [p.name for p in out.iterdir()] == [".lock"]:  # refused before anything was written
+                shutil.rmtree(out, ignore_errors=True)
+            raise
 
 
 def _refuse_to_mix(out: Path) -> None:
@@ -66,8 +73,12 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
     changed = _changed(known["settings"], facts["settings"])
     if changed:
         shown = ", ".join(f"{name} {old!r} → {new!r}" for name, old, new in changed[:3])
-        raise TelosError(f"{out} must be a new folder, or one of the same run", f"it holds a run of other settings: {shown}",
-                         "choose another --out, or remove that folder")  # fmt: skip
+        remedy = "choose another --out, or remove that folder"
+        if [name for name, _, _ in changed] == ["train.budget"]:
+            remedy += ": the learning rate of its steps was planned for its budget, so that another budget is another run"
+        raise TelosError(
+            f"{out} must be a new folder, or one of the same run", f"it holds a run of other settings: {shown}", remedy
+        )
     if known["text_fingerprint"] != facts["text_fingerprint"]:
         raise TelosError(f"{out} must be a new folder, or one of the same run", "the texts have changed since it began",
                          "choose another --out, or remove that folder")  # fmt: skip
@@ -91,19 +102,18 @@ def _changed(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
 
 def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     from telos import ladder, report, stages, training
-    from telos.held_out import HeldOut
     from telos.train.clock import Clock
 
-    clock = Clock(recipe.training.budget, started, reserve_seconds=training.CLOSING_SECONDS)
+    clock = Clock(recipe.training.budget, started, reserve_seconds=training.closing_seconds(recipe.training.budget))
     prepared = stages.prepare(recipe, out)
-    held = HeldOut.of(prepared.corpus, prepared.stores, prepared.tokenizer, recipe.evaluate.max_bytes)
+    held = training.hold_out(recipe, prepared, out, clock)
     climbing = None
     if full and recipe.evaluate.baselines:
         climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=prepared.stores["train"],
                                 vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
     try:
-        waiting = climbing.waiting_seconds if climbing is not None else None
-        trained = training.train_model(recipe, prepared, held, out, clock, waiting=waiting)
+        clock.waiting = climbing.waiting_seconds if climbing is not None else None
+        trained = training.train_model(recipe, prepared, held, out, clock)
         if trained.outcome is not None:
             files.write_json(out / "run.json", files.read_facts(out / "run.json") | {"choices": trained.outcome.choices})
             if trained.outcome.stopped_by:

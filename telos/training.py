@@ -1,5 +1,6 @@
 """From token stores to a trained model: what the loop is given, and what comes back; counting models are fitted."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,24 +11,35 @@ from typing import Any
 import numpy as np
 
 from telos.evaluate.score import network_nll, windows
-from telos.foundation import files
+from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
+from telos.foundation.units import Duration
 from telos.held_out import HeldOut
 from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
 from telos.tokens.store import TokenStore
+from telos.train.choices import choose
 from telos.train.clock import Clock
 from telos.train.loop import Outcome, train
 
 CLOSING_SECONDS = 3.0
-"""Saving the model, drawing samples and writing the report of a small run, on two cores."""
+"""Saving the model, drawing samples and writing the report of a small run, on two cores with nothing beside them."""
+MOST_CLOSING = 0.15
+"""At most this share of a budget in time is kept for that on a slower or busy machine."""
 VALIDATION_TOKENS = 16_384
-"""Validation during training scores about so many tokens, from the beginnings of documents chosen by their hash."""
+"""Validation during training scores about so many tokens, from the beginnings of documents chosen by their hash; fewer where that
+would take more than `MOST_VALIDATING` of a budget in time, but a whole pass."""
+MOST_VALIDATING = 0.02
 VALIDATION_TOKENS_PER_DOCUMENT = 2_048
 
-Waiting = Callable[[float], float]
+MOST_SCORING = 0.15
+"""At most this share of a budget in time goes to scoring the held-out text; on a slow machine less of it is scored."""
+LEAST_SCORED_BYTES = 8_192
+"""So much is scored however slow the machine is: four blocks, of which an interval can still be made."""
+PASS_SECONDS = "scoring_pass_seconds"
+"""In run.json: what one pass of scoring took when the run began."""
 
 
 @dataclass
@@ -77,13 +89,57 @@ def check(recipe: Run) -> None:
                          "set a smaller evaluate.stride")  # fmt: skip
 
 
-def train_model(
-    recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock, *, waiting: Waiting | None = None
-) -> Trained:
-    """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints.
+def closing_seconds(budget: Duration) -> float:
+    """Time to keep for saving the model and for the report, by how slow the machine is now."""
+    longest = max(CLOSING_SECONDS, MOST_CLOSING * budget.value) if budget.unit == "seconds" else math.inf
+    return min(longest, CLOSING_SECONDS * machine.slowness())
 
-    ``waiting``: how much of so many seconds that are left to keep for what is waited for after the training.
-    """
+
+def hold_out(recipe: Run, prepared: Prepared, folder: Path, clock: Clock) -> HeldOut:
+    """The held-out text that is scored: where the budget is a time, at most as much as `MOST_SCORING` of it has time for, by the
+    time that the untrained network takes for one pass.  What was decided stands in run.json, and time is kept for it."""
+    most, record, pace = recipe.evaluate.max_bytes, folder / "run.json", 0.0
+    store, length = prepared.stores["train"], getattr(recipe.model, "context_length", 1)
+    if recipe.training.budget.unit == "seconds" and recipe.model.learns_by == "gradient":
+        known = files.read_facts(record)
+        if PASS_SECONDS not in known:
+            known[PASS_SECONDS] = _pass_seconds(recipe, prepared, folder)
+            files.write_json(record, known)
+        scored = _rows_at_once(recipe, length) * (recipe.evaluate.stride or max(1, length // 2))
+        pace = known[PASS_SECONDS] / scored * store.num_tokens / max(1, store.num_bytes)
+        most = max(LEAST_SCORED_BYTES, int(MOST_SCORING * recipe.training.budget.value / pace))
+    held = HeldOut.of(prepared.corpus, prepared.stores, prepared.tokenizer, min(most, recipe.evaluate.max_bytes),
+                      for_time=most < recipe.evaluate.max_bytes)  # fmt: skip
+    clock.reserve_seconds += pace * int(held.token_bytes.sum())
+    return held
+
+
+def _pass_seconds(recipe: Run, prepared: Prepared, folder: Path) -> float:
+    """Time of one uncompiled pass over training text."""
+    vocabulary, store = prepared.tokenizer.vocabulary, prepared.stores["train"]
+    network = recipe.model.build(vocabulary.with_specials(recipe.objective.special_tokens()), recipe.training.seed)
+    choices = choose(recipe.training, next(network.parameters()).device, folder / "checkpoints")
+    choices.save(folder / "checkpoints")  # measured once
+    network.compute_dtype = choices.dtype
+    length, rows = network.context_length, _rows_at_once(recipe, network.context_length)
+    tokens = np.resize(store.read(0, min(store.num_tokens, rows * length)).astype(np.int64), rows * length)
+    taken = []
+    for _ in range(2):  # the first pass is slow
+        began = time.perf_counter()
+        network_nll(network, tokens, rows=rows, what="measuring the network")
+        taken.append(max(1e-9, time.perf_counter() - began))
+    return min(taken) / _batches(tokens, vocabulary.end_of_text, length, length, rows)
+
+
+def _rows_at_once(recipe: Run, context_length: int) -> int:
+    """Rows in one forward pass of training, and so of scoring."""
+    raw_length, together = recipe.objective.raw_length(context_length), recipe.objective.rows_together
+    rows = recipe.training.rows(raw_length, together)
+    return max(part.stop - part.start for part in recipe.training.micro_batches(rows, raw_length, together))
+
+
+def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock) -> Trained:
+    """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
     vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
     store = prepared.stores["train"]
@@ -92,29 +148,34 @@ def train_model(
         model.fit(store.read(0, store.num_tokens))
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
     network = recipe.model.build(vocabulary, recipe.training.seed)
-    raw_length = recipe.objective.raw_length(network.context_length)
-    together = recipe.objective.rows_together
-    batches = Batches(store, raw_length, recipe.training.rows(raw_length, together), recipe.training.seed)
-    rows = max(part.stop - part.start for part in recipe.training.micro_batches(batches.rows, raw_length, together))
+    raw_length, rows = recipe.objective.raw_length(network.context_length), _rows_at_once(recipe, network.context_length)
+    batches = Batches(store, raw_length, recipe.training.rows(raw_length, recipe.objective.rows_together), recipe.training.seed)
+    scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
     outcome = train(
         network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=_validation(recipe, prepared, held, clock, rows, waiting=waiting),
+        evaluate=_validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens),
     )  # fmt: skip
     spent = outcome.overhead_seconds + outcome.trained_seconds
     return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent)
 
 
+def _validation_tokens(recipe: Run, folder: Path, pass_tokens: int) -> int:
+    if recipe.training.budget.unit != "seconds":
+        return VALIDATION_TOKENS
+    passes = MOST_VALIDATING * recipe.training.budget.value / files.read_facts(folder / "run.json")[PASS_SECONDS]
+    return min(VALIDATION_TOKENS, max(1, int(passes)) * pass_tokens)
+
+
 def _validation(
-    recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock, rows: int, *, waiting: Waiting | None
+    recipe: Run, prepared: Prepared, held: HeldOut, clock: Clock, *, rows: int, most_tokens: int = VALIDATION_TOKENS
 ) -> Callable[[Any], dict[str, float]] | None:
-    """Scores a part of the validation text, and by the time that takes keeps enough of the budget for the held-out text and
-    for what is waited for."""
+    """Scores a part of the validation text, and by the time that takes keeps enough of the budget for the held-out text."""
     store = prepared.stores.get("validation")
     if store is None:
         return None
-    tokens = _some(store)
+    tokens = _some(store, most_tokens)
     taken: deque[float] = deque(maxlen=3)
 
     def evaluate(network: Any) -> dict[str, float]:
@@ -125,9 +186,9 @@ def _validation(
         seconds = sorted(taken)[(len(taken) - 1) // 2]
         length, end = network.context_length, network.vocabulary.end_of_text
         ahead = _batches(held.tokens, end, length, recipe.evaluate.stride or max(1, length // 2), rows)
-        clock.reserve_seconds = CLOSING_SECONDS + seconds * ahead / _batches(tokens, end, length, length, rows)
-        if waiting is not None and clock.available_seconds is not None:
-            clock.reserve_seconds += waiting(clock.available_seconds - clock.trained_seconds)
+        clock.reserve_seconds = closing_seconds(recipe.training.budget) + seconds * ahead / _batches(
+            tokens, end, length, length, rows
+        )
         return {"nats_per_token": float(nats.mean(dtype=np.float64))}
 
     return evaluate
@@ -138,10 +199,10 @@ def _batches(tokens: np.ndarray, end: int, length: int, stride: int, rows: int) 
     return -(-len(windows(tokens, end, length, stride)[0]) // rows)
 
 
-def _some(store: TokenStore) -> np.ndarray:
+def _some(store: TokenStore, most_tokens: int) -> np.ndarray:
     """A stream of the beginnings of some documents, each ended as a whole one is."""
     pieces: list[np.ndarray] = []
-    room = VALIDATION_TOKENS
+    room = most_tokens
     for i in np.argsort(store.document_ids, kind="stable"):
         most = room if store.num_documents == 1 else min(room, VALIDATION_TOKENS_PER_DOCUMENT)
         pieces.append(store.document(int(i))[:most].astype(np.int64))

@@ -12,6 +12,7 @@ from typing import Any
 import yaml as yaml_1_1  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
 from telos import __version__
+from telos.corpus.about import About
 from telos.corpus.corpus import CARD
 from telos.corpus.facts import personal_data, reasons, warnings
 from telos.corpus.report import percent, words
@@ -38,10 +39,11 @@ def card(facts: dict[str, Any]) -> str:
     """The card's Markdown."""
     steps = steps_of(facts["settings"])
     cards = templates("telos.corpus", html=False)
-    cards.filters |= {"percent": percent, "words": words, "code": _code}
+    cards.filters |= {"percent": percent, "words": words, "code": _code, "one_line": _one_line}
     total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     text = cards.get_template("data_card.md.jinja").render(
-        header=_header(facts, total["documents"]), about=facts["settings"]["about"], facts=facts, total=total, splits=SPLITS,
+        header=_header(facts, total["documents"]), facts=facts, total=total, splits=SPLITS,
+        about=_said(About.parse(facts["settings"]["about"])),
         steps=[(step, _inline(step.settings)) for step in steps], personal=personal_data(facts, steps),
         limits=limits(facts, steps), reasons=reasons(facts), notes=warnings(facts), version=__version__,
         lengths=_lengths(facts["described"]["characters"]), recipe=_recipe(facts["settings"]),
@@ -50,14 +52,19 @@ def card(facts: dict[str, Any]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+def _said(about: About) -> dict[str, str | None]:
+    """What only people know, as the card asks for it."""
+    return {"title": about.title, "license": about.license, "purpose": about.purpose, "contact": about.contact}
+
+
 def _header(facts: dict[str, Any], documents: int) -> str:
-    about, known = facts["settings"]["about"], facts["described"]["languages"]
+    about, known = About.parse(facts["settings"]["about"]), facts["described"]["languages"]
     found = [code for code, n in sorted(known.items(), key=lambda item: (-item[1], item[0]))
              if n >= _LANGUAGE_SHARE * sum(known.values())]  # fmt: skip
-    header: dict[str, Any] = {"pretty_name": about["title"]} if about["title"] else {}
-    if languages := about["languages"] or found:
+    header: dict[str, Any] = {"pretty_name": _one_line(about.title)} if about.title else {}
+    if languages := about.languages or found:
         header["language"] = languages
-    header["license"] = about["license"] or "unknown"
+    header["license"] = about.license or "unknown"
     header["size_categories"] = [next((name for limit, name in _SIZES if documents < limit), "n>1B")]
     header["task_categories"] = ["text-generation"]
     header["tags"] = ["telos"]
@@ -83,6 +90,9 @@ def limits(facts: dict[str, Any], steps: list[Step]) -> list[str]:
     for script, who in (("spaced", "in scripts other than Chinese"), ("han", "written in Chinese characters or kana")):
         if judging and scripts.get(script) and not any(step.scope in ("all", script) for step in judging):
             found.append(f"No filter judged the {scripts[script]:,} documents {who}.")
+    if facts.get("routed"):
+        found.append("Documents in other languages lie under routed/ as they were when their language was found out: no rule "
+                     "after that judged or masked them.")  # fmt: skip
     found.append("Rules look at the form of a text. Whether it is true, lawful or fit to be read by everyone was not checked.")
     if any(stage["rewritten_bytes"] for stage in facts["funnel"] if stage["stage"] not in ("read", "clean", "sampled")):
         found.append("Parts of documents were taken out or replaced, so that a text may lack a line that it refers to.")
@@ -117,6 +127,10 @@ def _recipe(settings: dict[str, Any]) -> str:
     sources = settings["sources"]
     parts = {"corpus": sources[0]} if len(sources) == 1 else {"sources": sources}
     return yaml.dump(parts | {"clean": settings["clean"], "split": settings["split"], "about": settings["about"]})
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _code(text: str) -> str:

@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -27,7 +28,16 @@ _MOST_RATIO = 250
 _HARMLESS_BYTES = 1 << 26
 _BLOCK_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 16
-_DAMAGE = (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError)
+_DAMAGE = (
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+)
 
 
 class Damaged(TelosError):
@@ -143,19 +153,20 @@ class _Unpacked(io.RawIOBase):
 
     def read(self, size: int | None = -1) -> bytes:
         assert size is not None
-        found = b""
-        while self._error is None and len(found) < size:
+        pieces: list[bytes] = []
+        while self._error is None and size:
             try:
-                block = self._read_once(min(size - len(found), _PIECE_BYTES))
+                block = self._read_once(min(size, _PIECE_BYTES))
             except (OSError, *_DAMAGE) as error:
                 self._error = error
                 break
             if not block:
-                return found
-            found = found + block if found else block
-        if self._error is not None and not found:
+                break
+            pieces.append(block)
+            size -= len(block)
+        if self._error is not None and not pieces:
             raise self._error
-        return found
+        return b"".join(pieces)
 
     def close(self) -> None:
         self._outer.close()

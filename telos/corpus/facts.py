@@ -38,7 +38,7 @@ def reasons(facts: dict[str, Any]) -> list[Reason]:
 
 
 def personal_data(facts: dict[str, Any], steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Of each stage that masks: ``stage``, ``replacement`` and ``found``: (type, occurrences, what stands in its place);
+    """Of each stage that masks: ``stage``, ``replacement`` and ``found``: [type, occurrences, what stands in its place];
     ``absent``: types that were looked for and not found."""
     made = []
     for step in steps:
@@ -48,7 +48,7 @@ def personal_data(facts: dict[str, Any], steps: Sequence[Step]) -> list[dict[str
         looked_for = [one["kind"] for one in step.settings.get("types", ()) if isinstance(one, dict)]
         names = sorted({*counts, *looked_for}, key=lambda name: (-counts.get(name, 0), name))
         masked = step.settings.get("replacement", "placeholder") == "placeholder"
-        found = [(name, counts[name], placeholder(name) if masked else "a made-up value") for name in names if counts.get(name)]
+        found = [[name, counts[name], placeholder(name) if masked else "a made-up value"] for name in names if counts.get(name)]
         made.append({"stage": step.name, "replacement": step.settings.get("replacement", "placeholder"), "found": found,
                      "absent": [name for name in names if not counts.get(name)]})  # fmt: skip
     return made

@@ -51,9 +51,14 @@ def _aligned(one: str, other: str) -> tuple[list[str], list[str], list[bool], li
 
 
 def hidden(before: str, after: str) -> str:
-    """``before`` with dots for the letters and digits that ``after`` lacks, and for short runs between them."""
+    """``before`` with dots for the letters and digits that ``after`` lacks, and for short runs between such."""
     a, _, same, _ = _aligned(before, after)
-    return "".join(re.sub(r"[^\W_]", "•", text) if gone or len(text) < _SHORTEST_LEFT else text for text, gone in _runs(a, same))
+    runs = _runs(a, same)
+    ends = (0, len(runs) - 1)
+    return "".join(
+        text if not gone and (place in ends or len(text) >= _SHORTEST_LEFT) else re.sub(r"[^\W_]", "•", text)
+        for place, (text, gone) in enumerate(runs)
+    )
 
 
 def _runs(units: list[str], same: list[bool]) -> Runs:

@@ -20,7 +20,7 @@ from telos.corpus.inputs import Job
 from telos.corpus.sources import RawDocument, Source
 from telos.corpus.spans import follow
 from telos.corpus.texts import COLUMNS, Texts
-from telos.foundation.errors import TelosError
+from telos.foundation.errors import MissingExtra, TelosError
 
 BATCH_BYTES = 1 << 22
 BATCH_DOCUMENTS = 4096
@@ -78,7 +78,7 @@ class Reader:
                 read += size
                 yield name, size, raw
         except TelosError as error:
-            if self.clean.broken == "stop":
+            if self.clean.broken == "stop" or isinstance(error, MissingExtra):
                 raise
             self._quarantine(job, f"{error.must}: {error.found}", read)
         except Exception as error:  # a library's own complaint about bytes that it did not expect

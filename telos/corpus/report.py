@@ -6,7 +6,7 @@ is left out where there are no facts for it.  However much was dropped, the page
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,7 @@ def page(facts: dict[str, Any]) -> str:
     shown.filters |= {"visible": visible, "name": short, "language": language, "percent": percent, "words": words}
     total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     groups = [*_dropped(facts), *_changed(facts), *_pairs(facts), {"samples": facts["kept"]}]
-    room = EXAMPLE_BYTES // len(groups)
-    for group in groups:
-        group["shown"] = list(_within(group["samples"], room))
+    _share_out(groups, EXAMPLE_BYTES)
     return shown.get_template("corpus.html.jinja").render(
         facts=facts, splits=SPLITS, total=total, title=facts["settings"]["about"]["title"] or "A corpus", notes=warnings(facts),
         summaries=_STAGES | {step.name: step.summary for step in steps}, plots=_plots(facts), reasons=reasons(facts),
@@ -88,18 +86,28 @@ def _pairs(facts: dict[str, Any]) -> list[dict[str, Any]]:
         samples = []
         for pair in entry["pairs"]:
             left, right = differences(pair["text"], pair["kept_text"])
-            samples.append(pair | {"left": left, "right": right})
+            named = {name: pair[name] for name in ("source", "keeper", "similarity", "from_character")}
+            samples.append(named | {"left": left, "right": right})
         made.append({"rule": entry["rule"], "samples": samples})
     return made
 
 
-def _within(samples: Sequence[dict[str, Any]], room: int) -> Iterator[dict[str, Any]]:
-    """The first samples that fit into so many bytes of HTML, one at least."""
-    for place, sample in enumerate(samples):
-        room -= 600 + sum(_size(value) for value in sample.values())
-        if room < 0 and place:
-            return
-        yield sample
+def _share_out(groups: list[dict[str, Any]], room: int) -> None:
+    """Give each group as ``shown`` its first samples, one at least, so that all take about ``room`` bytes of HTML: what small
+    groups leave is the large ones'."""
+    sizes = [[_size_of(sample) for sample in group["samples"]] for group in groups]
+    order = sorted(range(len(groups)), key=lambda place: (sum(sizes[place]), place))
+    for done, place in enumerate(order):
+        share, taken = room // (len(order) - done), 0
+        while taken < len(sizes[place]) and (not taken or sum(sizes[place][: taken + 1]) <= share):
+            taken += 1
+        groups[place]["shown"] = groups[place]["samples"][:taken]
+        room = max(0, room - sum(sizes[place][:taken]))
+
+
+def _size_of(sample: dict[str, Any]) -> int:
+    return 600 + sum(_size(short(value) if name in ("source", "keeper", "detail") and value else value)
+                     for name, value in sample.items())  # fmt: skip
 
 
 def _size(value: Any) -> int:

@@ -30,6 +30,7 @@ from telos.foundation.errors import MissingExtra, TelosError
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from telos.corpus.extractors.worker import main; main()"
 _MOST_HEAD_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 16
+_READ_BYTES = 1 << 20
 _START_SECONDS = 60.0
 _LEAST_SECONDS = 1.0
 _PATIENCE = 4.0
@@ -43,10 +44,11 @@ def document_of(stream: Stream, kind: str, extract: Extract) -> RawDocument:
     """The one document of a whole file, in the process for ``kind`` (a module of `telos.corpus.extractors`)."""
     if stream.path is not None and stream.stored_bytes > extract.input_bytes:
         return RawDocument("", skipped="too_large", size_bytes=stream.stored_bytes)
-    data = stream.read(extract.input_bytes + 1)
-    while 0 < len(data) <= extract.input_bytes and (more := stream.read(extract.input_bytes + 1 - len(data))):
-        data += more
-    return extracted(data, kind, extract)
+    pieces, size = [], 0
+    while size <= extract.input_bytes and (block := stream.read(_READ_BYTES)):
+        pieces.append(block)
+        size += len(block)
+    return extracted(b"".join(pieces), kind, extract)
 
 
 def extracted(data: bytes, kind: str, extract: Extract, charset: str | None = None) -> RawDocument:
@@ -76,10 +78,7 @@ def extracted(data: bytes, kind: str, extract: Extract, charset: str | None = No
 
 def _missing(feature: str, module: str, why: str | None) -> TelosError:
     """The library is not there, or there and broken (``why``): nothing that belongs to one document."""
-    if why is None:
-        return MissingExtra(feature, module, "corpus")
-    return TelosError(f"{feature} needs the Python package '{module}'", f"it cannot be imported: {why}",
-                      "pip install --upgrade 'telos[corpus]'")  # fmt: skip
+    return MissingExtra(feature, module, "corpus", why)
 
 
 # -- processes ----------------------------------------------------------------------------------------------------------

@@ -70,9 +70,10 @@ class Report(TypedDict, total=False):
     """All that a report may show.
 
     ``title``; ``created``: ISO date; ``language``: ISO 639-1 code of the corpus, for the reader's fonts; ``notes``: facts
-    to be said at the top (the corpus was sampled, one document was split by position); ``parameters``; ``model``: its
-    path; ``corpus_report``: path of the corpus's page from this one; ``baselines``: from `telos.evaluate.verdict`;
-    ``train``, ``validation``: curves; ``recipe``: YAML; ``machine``: fact → value; ``next_steps``: by default from the verdicts.
+    to be said at the top (the corpus was sampled, one document was split by position); ``parameters``,
+    ``vocabulary_tokens``: how many there are; ``model``: its path; ``corpus_report``: path of the corpus's page from this one;
+    ``baselines``: from `telos.evaluate.verdict`; ``train``, ``validation``: curves; ``recipe``: YAML; ``machine``:
+    fact → value; ``next_steps``: by default from the verdicts.
     """
 
     title: str
@@ -81,6 +82,7 @@ class Report(TypedDict, total=False):
     notes: Sequence[str]
     model: str
     parameters: int
+    vocabulary_tokens: int
     headline: Headline
     baselines: list[Baseline]
     train: Curve
@@ -113,7 +115,7 @@ def headline(ours: Likelihood, unit_kind: str) -> Headline:
 def write_report(folder: Path, report: Report) -> None:
     """Write report.html and report.json into an existing folder, each replaced whole."""
     judged = report.get("baselines", [])
-    told: dict[str, Any] = {"next_steps": next_steps(judged)} | dict(report)
+    told: dict[str, Any] = {"next_steps": next_steps(judged, report.get("cost", {}).get("steps"))} | dict(report)
     if judged:
         told["summary"] = summary(judged)
     write_file(Path(folder) / "report.html", html(report))
@@ -122,10 +124,10 @@ def write_report(folder: Path, report: Report) -> None:
 
 def html(report: Report) -> str:
     """The page: one file without any reference to another."""
-    judged = report.get("baselines", [])
+    judged, taken = report.get("baselines", []), report.get("cost", {}).get("steps")
     page = page_templates("telos.evaluate", html=True).get_template("report.html.jinja")
     return page.render(report=report, verdicts=[(b["verdict"], sentence(b)) for b in judged], summary=summary(judged),
-                       next_steps=report.get("next_steps", next_steps(judged)), plots=_plots(report))  # fmt: skip
+                       next_steps=report.get("next_steps", next_steps(judged, taken)), plots=_plots(report))  # fmt: skip
 
 
 def _plots(report: Report) -> dict[str, str]:

@@ -27,6 +27,9 @@ class Baseline(TypedDict, total=False):
     verdict: Verdict
 
 
+FEW_STEPS = 100
+"""With fewer steps than this a network has hardly begun to learn."""
+
 _VERBS: dict[Verdict, str] = {
     "better": "beats",
     "worse": "loses to",
@@ -102,10 +105,22 @@ def summary(baselines: list[Baseline]) -> str:
     return f"The model {'; it '.join(parts)}." if parts else "No baseline was measured."
 
 
-def next_steps(baselines: list[Baseline]) -> list[str]:
-    """What to try where a baseline wins or nothing is shown; empty where ours is better than all."""
+def starved(steps: int | None) -> str | None:
+    """What there is to say of a run of so few steps that its figures say little of its settings; None of any other."""
+    if steps is None or steps >= FEW_STEPS:
+        return None
+    taken = "No step was" if steps == 0 else "Only 1 step was" if steps == 1 else f"Only {steps} steps were"
+    return f"{taken} taken, too few to judge the model or its settings by."
+
+
+def next_steps(baselines: list[Baseline], taken: int | None = None) -> list[str]:
+    """What to try where a baseline wins or nothing is shown; empty where ours is better than all.  ``taken``: steps of training,
+    where they are known."""
     found = {b["name"]: b["verdict"] for b in baselines}
     worse = {name for name, verdict in found.items() if verdict == "worse"}
+    if worse and (said := starved(taken)):
+        return [f"{said} More time is what is needed: give the run a larger budget, stop other programs that use the processor, "
+                "or set a smaller model (model.num_layers, model.hidden_size) or train.batch_tokens."]  # fmt: skip
     steps = []
     if worse & {"unigram", "gzip", "xz"}:
         steps.append("A baseline that has learned next to nothing wins. Look at the loss curve: lower the learning rate if it is "

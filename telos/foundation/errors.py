@@ -32,13 +32,13 @@ class SpecError(TelosError, ValueError):
 
 
 class MissingExtra(TelosError):
-    """A part whose library is an optional extra and is not installed."""
+    """A part whose library is an optional extra and is not installed, or cannot be imported (``why``)."""
 
-    def __init__(self, feature: str, module: str, extra: str):
+    def __init__(self, feature: str, module: str, extra: str, why: str | None = None):
         super().__init__(
             f"{feature} needs the Python package '{module}'",
-            "it is not installed",
-            f"pip install 'telos[{extra}]'",
+            f"it cannot be imported: {why}" if why else "it is not installed",
+            f"in the clone of Telos: pip install -c constraints.txt -e '.[{extra}]'",
         )
 
 

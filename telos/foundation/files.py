@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from telos.foundation.errors import TelosError
+from telos.foundation.progress import say
 from telos.foundation.units import format_bytes
 
 MANIFEST = "manifest.json"
@@ -259,6 +260,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
             holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
             raise TelosError(f"{folder} must be used by one process at a time", f"process {holder} is using it",
                              "wait for it, stop it, or choose another --out") from None  # fmt: skip
+        except OSError as error:
+            say(f"{folder} cannot be locked ({error.strerror or error}): do not start another run in it while this one works")
         with writing(folder):
             os.ftruncate(handle, 0)
             os.write(handle, str(os.getpid()).encode())

@@ -120,6 +120,22 @@ def matrix_rate(dtype: str, seconds: float = 0.2, size: tuple[int, int, int] = (
     return best
 
 
+REFERENCE_SECONDS = 0.006
+"""What the work of `slowness` takes on Zen 5 with nothing beside it."""
+
+
+def slowness() -> float:
+    """How many times longer Python takes here and now than on the machine of docs/log.md, 1 or more: the middle of five trials.
+    Other programs that use the cores count."""
+    taken = []
+    for _ in range(5):
+        began, found = time.perf_counter(), dict.fromkeys(range(997), 0)
+        for i in range(60_000):
+            found[i % 997] += i
+        taken.append(time.perf_counter() - began)
+    return max(1.0, sorted(taken)[2] / REFERENCE_SECONDS)
+
+
 def gpu() -> str | None:
     """Name of the GPU that torch can use, or None."""
     import torch

@@ -17,16 +17,16 @@ WORTH_A_LINE_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def progress(what: str, total: float | None, unit: str) -> Iterator[Advance]:
+def progress(what: str, total: float | None, unit: str, ended: str = "done in") -> Iterator[Advance]:
     """Show one piece of long work; yields the function that advances it.
 
     ``total`` in ``unit`` (None where it is not known).  A terminal gets a bar; anything else one line every ten seconds
-    and one at the end of work of a second or more, so that logs stay short.
+    and one at the end of work of a second or more, so that logs stay short.  ``ended``: what that one says before the time.
     """
     if sys.stderr.isatty():
         yield from _bar(what, total, unit)
     else:
-        yield from _lines(what, total, unit)
+        yield from _lines(what, total, unit, ended)
 
 
 def say(text: str) -> None:
@@ -60,7 +60,7 @@ def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
         yield advance
 
 
-def _lines(what: str, total: float | None, unit: str) -> Iterator[Advance]:
+def _lines(what: str, total: float | None, unit: str, ended: str) -> Iterator[Advance]:
     began = last = time.perf_counter()
     done, expected = 0.0, total
 
@@ -77,4 +77,4 @@ def _lines(what: str, total: float | None, unit: str) -> Iterator[Advance]:
 
     yield advance
     if time.perf_counter() - began >= WORTH_A_LINE_SECONDS:
-        say(f"{what}: done in {format_seconds(time.perf_counter() - began)}")
+        say(f"{what}: {ended} {format_seconds(time.perf_counter() - began)}")

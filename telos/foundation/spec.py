@@ -16,10 +16,18 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import core_schema
 
 from telos.foundation import yaml
@@ -66,6 +74,16 @@ class Spec(BaseModel):
         """Numbers that JSON, and so the hash and every file of a run, can hold."""
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError("must be a whole number of 64 bits")
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic would take true for 1."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if isinstance(value, bool) and kinds & {int, float} and not kinds & {bool, Any}:
+            raise ValueError("must be a number")
         return value
 
     # -- families ---------------------------------------------------------------------------------------------------

@@ -110,6 +110,11 @@ def format_count(count: float, gap: str = "") -> str:
     return f"{count:.3g}{gap}"
 
 
+def counted(count: int, noun: str) -> str:
+    """1, "file" → ``"1 file"``; 1200 → ``"1,200 files"``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_seconds(seconds: float) -> str:
     """75.2 → ``"1m 15s"``."""
     if seconds < 10:

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from telos.foundation.files import read_json, write_json
+from telos.foundation.errors import TelosError
+from telos.foundation.files import read_facts, write_json
 from telos.foundation.machine import cores
 from telos.foundation.progress import say
 from telos.train import precision
@@ -43,9 +44,13 @@ class Choices:
 def choose(settings: Train, device: torch.device, folder: Path) -> Choices:
     """Threads and precision, recorded or measured; the number of threads is set."""
     asked = {"threads": settings.threads, "precision": settings.precision, "compile": settings.compile}
-    recorded = read_json(folder / FILE) if (folder / FILE).exists() else None
-    if recorded is not None and recorded["asked"] == asked:
-        choices = Choices(**recorded)
+    recorded = read_facts(folder / FILE) if (folder / FILE).exists() else {}
+    if recorded.get("asked") == asked:
+        try:
+            choices = Choices(**recorded)
+        except TypeError as error:
+            raise TelosError(f"{folder / FILE} must be as the run wrote it", f"other contents: {error}",
+                             "put it back, or choose another --out") from None  # fmt: skip
         if choices.threads > cores():
             say(f"the number of threads changed from {choices.threads} to {cores()}: sums round differently from here on")
             choices.threads = cores()

@@ -3,9 +3,14 @@
 A budget in time counts from process start and includes everything.  What goes by before training (imports, corpus, compilation)
 is overhead; ``reserve_seconds`` are kept for what comes after it (evaluation, report).  Training has the rest,
 
-    fraction = trained ÷ (budget − reserve − overhead),
+    available = budget − reserve − overhead,
 
-so that a schedule always comes to its end.  Both parts add up over resumes.  Tests: tests/train/test_clock.py.
+and at every moment the fraction that is done grows by its share of what is left,
+
+    d fraction = (1 − fraction) · dt ÷ (available − trained),
+
+which is trained ÷ available while the reserve stands still.  So a schedule always comes to its end, and never goes back where the
+reserve changes.  Both parts of time add up over resumes.  Tests: tests/train/test_clock.py.
 """
 
 import time
@@ -33,7 +38,8 @@ class Counted(Protocol):
 class Clock:
     """Progress through ``budget``, which counts from ``started`` (as `time.time` gives it; None: the start of the process).
     ``reserve_seconds`` may change while training runs.  ``now``: a clock that no one sets back.
-    ``closing_seconds``: what saving the last checkpoint will take, kept as the reserve is; the loop sets it."""
+    ``closing_seconds``: what saving the last checkpoint will take, kept as the reserve is; the loop sets it.  ``waiting``: how
+    much of so many seconds that are left to keep for what is waited for after the training; asked by `look_ahead`."""
 
     def __init__(
         self,
@@ -45,11 +51,14 @@ class Clock:
     ):
         assert budget.unit != "fraction", budget
         self.budget, self.reserve_seconds, self.now = budget, reserve_seconds, now
-        self.closing_seconds = 0.0
+        self.closing_seconds = self.waiting_seconds = 0.0
+        self.waiting: Callable[[float], float] | None = None
         self._started = now() - (time.time() - (process_started() if started is None else started))
         self._begun: float | None = None
         self._carried_overhead = self._carried_trained = 0.0
         self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._fraction, self._fraction_at = 0.0, 0.0  # of a budget in time; the second: after how much training
+        self._furthest_middle = 0.0
 
     # -- the two parts of time --------------------------------------------------------------------------------------
 
@@ -58,14 +67,18 @@ class Clock:
         checkpoint."""
         self._carried_overhead, self._carried_trained = state["overhead_seconds"], state["trained_seconds"]
         self.reserve_seconds = max(self.reserve_seconds, state.get("reserve_seconds", 0.0))
+        if "fraction" in state:
+            self._fraction, self._fraction_at = state["fraction"], state["trained_seconds"]
 
     def begin(self) -> None:
         """Training starts now: overhead stands still from here on, and trained time runs."""
         self._begun = self.now()
 
     def state(self) -> dict[str, float]:
-        return {"overhead_seconds": self.overhead_seconds, "trained_seconds": self.trained_seconds,
-                "reserve_seconds": self.reserve_seconds}  # fmt: skip
+        trained = self.trained_seconds
+        told = {"overhead_seconds": self.overhead_seconds, "trained_seconds": trained,
+                "reserve_seconds": self.reserve_seconds + self.waiting_seconds}  # fmt: skip
+        return told if self.available_seconds is None else told | {"fraction": self._advance(trained)}
 
     @property
     def overhead_seconds(self) -> float:
@@ -80,7 +93,14 @@ class Clock:
         """Time that training has in all; None where the budget is not a time."""
         if self.budget.unit != "seconds":
             return None
-        return self.budget.value - self.reserve_seconds - self.closing_seconds - self.overhead_seconds
+        kept = self.reserve_seconds + self.waiting_seconds + self.closing_seconds
+        return self.budget.value - kept - self.overhead_seconds
+
+    def look_ahead(self) -> None:
+        """Keep as much time for waiting as it now seems to need."""
+        if self.waiting is not None and self.available_seconds is not None:
+            self.waiting_seconds = 0.0
+            self.waiting_seconds = self.waiting(self.available_seconds - self.trained_seconds)
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -114,14 +134,28 @@ class Clock:
         done = float(step)
         if middle:
             tokens, epochs = (tokens + batches.tokens_at(step + 1)) / 2, (epochs + batches.epoch_at(step + 1)) / 2
-            seconds, done = seconds + self.step_seconds / 2, step + 0.5
-        total, available = self.total_steps(batches), self.available_seconds
-        if available is not None:
-            fraction = seconds / available if available > 0 else 1.0
+            done = step + 0.5
+        total = self.total_steps(batches)
+        if total is None:
+            fraction = self._advance(seconds)
+            if middle:
+                seconds += self.step_seconds / 2
+                fraction = self._furthest_middle = max(self._furthest_middle, self._at(seconds))
         else:
-            assert total is not None
             fraction = done / total
+            seconds += self.step_seconds / 2 if middle else 0.0
         return Progress(done, tokens, epochs, seconds, min(1.0, max(0.0, fraction)))
+
+    def _at(self, trained: float) -> float:
+        """Fraction of a budget in time after so much training, from where it stood last."""
+        available = self.available_seconds
+        assert available is not None
+        left = available - self._fraction_at
+        return self._fraction + (1 - self._fraction) * min(1.0, max(0.0, trained - self._fraction_at) / left) if left > 0 else 1.0
+
+    def _advance(self, trained: float) -> float:
+        self._fraction, self._fraction_at = self._at(trained), max(self._fraction_at, trained)
+        return self._fraction
 
     def over(self, step: int, batches: Counted) -> bool:
         """Whether no further step is to start.  In time, a step starts if at least half of it fits."""
@@ -136,9 +170,9 @@ class Clock:
         """`TelosError` where the time left for training is less than a step can possibly take."""
         available = self.available_seconds
         if available is not None and available <= least_seconds:
-            spent, kept = format_seconds(self.overhead_seconds), format_seconds(self.reserve_seconds)
+            spent, kept = format_seconds(self.overhead_seconds), format_seconds(self.reserve_seconds + self.waiting_seconds)
             step = f", a step takes at least {format_seconds(least_seconds)}" if least_seconds >= 0.1 else ""
-            least = self.overhead_seconds + self.reserve_seconds + 20 * least_seconds + 1
+            least = self.overhead_seconds + self.reserve_seconds + self.waiting_seconds + 20 * least_seconds + 1
             raise TelosError(
                 f"a budget must have time for a training step: {self.budget}",
                 f"{spent} gone before the first step, {kept} kept for what follows{step}",

@@ -10,17 +10,19 @@ from typing import Any, Literal
 import torch
 
 from telos.foundation.errors import TelosError
-from telos.foundation.machine import compiler
+from telos.foundation.machine import compiler, slowness
 from telos.foundation.progress import say
 
 GAIN = 1.3
 """Compiled training steps of small Transformers on a CPU are faster by 20–40 %."""
 
 COMPILE_SECONDS = 20.0
-"""What compiling one block and the loss takes (15–25 s), whatever the budget."""
+"""What compiling one block and the loss takes (15–25 s on Zen 5 alone), whatever the budget."""
 
-LEAST_SECONDS = COMPILE_SECONDS / (1 - 1 / GAIN)
-"""Training shorter than this has ended before compilation has paid for itself."""
+
+def least_seconds() -> float:
+    """Training shorter than this has ended before compilation, slower on a slower or busy machine, has paid for itself."""
+    return COMPILE_SECONDS * slowness() / (1 - 1 / GAIN)
 
 
 def decide(asked: Literal["auto"] | bool, network: Any, training_seconds: Callable[[], float]) -> bool:
@@ -35,19 +37,20 @@ def decide(asked: Literal["auto"] | bool, network: Any, training_seconds: Callab
         if asked is True:
             raise TelosError("train.compile=true needs a C++ compiler", "neither g++ nor clang++ is installed, nor $CXX set",
                              "install one (for example: apt install g++), or set train.compile=auto")  # fmt: skip
-        if training_seconds() >= LEAST_SECONDS:
+        if training_seconds() >= least_seconds():
             say(f"no C++ compiler (g++ or clang++): training runs uncompiled, about {100 * (1 - 1 / GAIN):.0f} % fewer tokens "
                 "within the budget")  # fmt: skip
         return False
-    return asked is True or training_seconds() >= LEAST_SECONDS
+    return asked is True or training_seconds() >= least_seconds()
 
 
 def compile_network(network: Any, run_once: Callable[[], None]) -> float | None:
-    """Compile ``network`` now, by running it once forward and backward; seconds taken, None where it failed (said in a line).
+    """Compile ``network`` now, by running it once forward and backward; seconds taken, None where it failed.  A line says each.
 
     Afterwards a shape that was not compiled runs uncompiled instead of stopping for another compilation.
     """
     began = time.perf_counter()
+    say("compiling the network, some 20 s or more")
     torch.compiler.set_stance("default")
     try:
         network.compile_blocks()

@@ -34,6 +34,9 @@ from telos.train.watchers import Start, Watchers
 WRITTEN_BYTES_PER_SECOND = 2e8
 """A guess at how fast a checkpoint is written and hashed, until one has been."""
 
+MOST_VALIDATING = 0.05
+"""Validations take at most this share of the training under a budget in time; on a slow machine there are fewer."""
+
 Evaluation = Callable[[Any], Mapping[str, float]]
 """Called with the network in evaluation mode and without gradient; gives name → number."""
 
@@ -122,6 +125,7 @@ class _Training:
         self.step = 0
         self.loss: float | None = None
         self.saved_step: int | None = None
+        self.validation_seconds = self.validated_seconds = 0.0  # the last one took; all of them since training began
 
     def run(self, signals: Signals) -> Outcome:
         resumed_from = self._resume()
@@ -152,8 +156,10 @@ class _Training:
                 watchers.step(self._line(losses, norm, scale, tokens / max(1e-9, now - logged_at)), after)
                 logged, logged_at = self.step, now
             if self.evaluate is not None and after.crossed(self.settings.evaluate_every, before):
-                watchers.validation(self._validate(after))
-                logged, logged_at = self.step, self.clock.now()
+                if self._affords_validation():
+                    watchers.validation(self._validate(after))
+                    logged, logged_at = self.step, self.clock.now()
+                self.clock.look_ahead()
             # After the lines of this step: those up to a checkpoint's step are kept when training goes on from it.
             if after.crossed(self.settings.checkpoint_every, before):
                 self._save()
@@ -202,8 +208,10 @@ class _Training:
         if self.evaluate is not None and self.clock.available_seconds is not None:
             # An evaluation may learn what the end will take and keep time for it: better before the schedule begins.
             self._validate(self._progress())
+            self.clock.look_ahead()
             if self.step == 0:
                 self.clock.require_a_step(least_seconds)
+        self.validated_seconds = 0.0
         self.clock.begin()
 
     def _training_seconds(self) -> float:
@@ -238,11 +246,20 @@ class _Training:
                 "tokens": self.batches.tokens_at(self.step), "seconds": self.clock.trained_seconds, "tokens_per_second": rate,
                 "gradient_norm": norm}  # fmt: skip
 
+    def _affords_validation(self) -> bool:
+        """Of a budget in time, whether validations stay within `MOST_VALIDATING` of the training so far with one more."""
+        if self.clock.available_seconds is None:
+            return True
+        return self.validated_seconds + self.validation_seconds <= MOST_VALIDATING * self.clock.trained_seconds
+
     def _validate(self, progress: Progress) -> dict[str, Any]:
         assert self.evaluate is not None
         self.model.train(False)
+        began = self.clock.now()
         with torch.no_grad():
             values = self.evaluate(self.model.network)
+        self.validation_seconds = self.clock.now() - began
+        self.validated_seconds += self.validation_seconds
         self.model.train()
         return {"step": self.step, "tokens": self.batches.tokens_at(self.step), "seconds": progress.seconds,
                 **{f"validation_{name}": value for name, value in values.items()}}  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from telos.foundation.spec import Spec
 from telos.foundation.units import Duration
@@ -16,7 +16,8 @@ class Train(Spec):
     ``batch_tokens``: tokens drawn for a step; ``micro_batch_tokens``: at most so many in one forward pass, gradients add up
     (None: all).  ``gradient_clip``: the gradient's norm is scaled down to this (None: never).
     ``checkpoint_every``, ``evaluate_every``: in steps, tokens, epochs, time or as a share of the budget; 0 steps: never (the end
-    is always saved).  ``keep_checkpoints``: older ones are removed once a newer one is safely on disk.
+    is always saved).  Under a budget in time there are fewer evaluations where they would take more than a few percent of it.
+    ``keep_checkpoints``: older ones are removed once a newer one is safely on disk.
     ``precision``: type of activations and matrix products, "auto" measures which is faster; weights are always fp32.
     ``compile``: "auto" compiles where the budget is long enough for it to pay.  ``threads``: None for all cores.
     ``log_every``: steps between two lines of metrics.jsonl.  ``watchers``: what is told of each of them.
@@ -30,7 +31,7 @@ class Train(Spec):
     keep_checkpoints: int = Field(2, ge=1)
     evaluate_every: Duration = Duration(0.2, "fraction")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: Literal["auto"] | bool = "auto"
+    compile: Literal["auto"] | StrictBool = "auto"
     threads: int | None = Field(None, ge=1)
     seed: int = Field(1, ge=0)
     log_every: int = Field(1, ge=1)

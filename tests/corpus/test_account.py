@@ -5,7 +5,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telos.corpus.account import SAMPLES, Account
+from telos.corpus.account import SAMPLES, Account, snippet
 from telos.corpus.clean import document_id
 from telos.corpus.filters import Verdict
 from telos.corpus.texts import Texts
@@ -53,3 +53,25 @@ def test_what_changed_is_shown_where_it_changed():
     assert "b" in second["before"]
     assert "B" in second["after"]
     assert len(second["before"]) < 300
+
+
+@given(st.integers(0, 60), st.sampled_from(["4111 1111 1111 1111", "anna.schmidt@nordwindpost.de", "+86 138-0013-8000"]))
+def test_a_cut_leaves_no_part_of_a_number_or_address(at, secret):
+    """Wherever a sample begins and ends, it holds the whole of it or nothing: a part would not be recognised and masked."""
+    text = f"月光 {secret} 月光" + "霜" * 60
+    for shown in (snippet(text, 0, at), snippet(text, at, 200)):
+        assert secret in shown or not any(c.isascii() and c.isalnum() for c in shown)
+    assert snippet(text, 0, 500) == text
+    assert snippet("霜" * 30, 3, 9) == "…霜霜霜霜霜霜…"
+
+
+def test_seconds_add_up_over_buckets_and_survive_the_disk():
+    one, other = Account(), Account()
+    with one.timed("read"):
+        pass
+    one.spend("read", 2.0)
+    other.spend("read", 1.0)
+    other.spend("near", 0.5)
+    one.join(Account.from_dict(orjson.loads(orjson.dumps(other.as_dict()))))
+    assert 3.0 <= one.seconds["read"] < 3.5
+    assert one.seconds["near"] == 0.5

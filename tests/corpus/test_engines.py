@@ -49,7 +49,7 @@ def test_workers_change_nothing(many, build, tmp_path, monkeypatch):
         theirs = contents(tmp_path / f"{workers}")
         ours = contents(alone.folder)
         assert {name for name in ours if ours[name] != theirs.get(name)} <= {
-            p for p in ours if p.name in ("corpus.json", "manifest.json")
+            p for p in ours if p.name in ("corpus.json", "corpus.html", "README.md", "manifest.json")
         }
 
 

@@ -84,7 +84,7 @@ def test_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(reading, limit, 3)
     again, other, _ = read(tmp_path, "a.jsonl", data)
     assert again == whole
-    assert other.as_dict() == account.as_dict()
+    assert other.as_dict() | {"seconds": 0} == account.as_dict() | {"seconds": 0}
     assert [row["source"] for row in whole][:2] == ["a.jsonl:2", "a.jsonl:3"]
     assert whole[0]["text"] == "don’t 月"
     assert whole[0]["raw_bytes"] > len(whole[0]["text"].encode())

@@ -200,9 +200,9 @@ def test_a_missing_and_a_broken_library(ask: Callable) -> None:
         ask("x", kind="no_library")
     assert error.value.must == "reading it needs the Python package 'no_such_library'"
     assert error.value.found == "it is not installed"
-    assert error.value.fix == "pip install 'telos[corpus]'"
+    assert error.value.fix == "in the clone of Telos: pip install -c constraints.txt -e '.[corpus]'"
     with pytest.raises(TelosError) as error:
         ask("x", kind="broken_library")
     assert error.value.found == "it cannot be imported: half of it is missing"
-    assert error.value.fix == "pip install --upgrade 'telos[corpus]'"
+    assert error.value.fix == "in the clone of Telos: pip install -c constraints.txt -e '.[corpus]'"
     assert ask("next").text == "next"

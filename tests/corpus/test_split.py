@@ -14,7 +14,7 @@ def documents(count: int, characters: int = 1000, seed: int = 0) -> Documents:
 
 def test_recipes_name_the_kind() -> None:
     assert [type(Split.parse(s)).__name__ for s in ("position", {"kind": "content"}, {})] == ["Position", "Content", "Auto"]
-    assert Split.kinds() == ["auto", "content", "position"]
+    assert Split.kinds() == ["auto", "content", "position", "stratified"]
 
 
 def test_fractions_must_leave_training_text() -> None:

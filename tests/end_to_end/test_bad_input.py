@@ -130,7 +130,7 @@ def test_a_missing_extra(telos, attempts, folder, tmp_path, case):
     assert parts == (
         f"reading {feature} needs the Python package '{module}'",
         "it is not installed",
-        "pip install 'telos[corpus]'",
+        "in the clone of Telos: pip install -c constraints.txt -e '.[corpus]'",
     )
     assert nothing_half_written(out)
 

@@ -14,6 +14,7 @@ from telos import cli, recipe, run, scoring
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder
 from telos.models.ngram import NGram
+from telos.result import Stopped
 from telos.tokens.tokenizers.byte import Byte
 
 CLI = [sys.executable, "-m", "telos.cli"]
@@ -58,6 +59,86 @@ def test_score_takes_exactly_a_model_and_a_text(call, paths):
         f"  found: {len(paths)} paths{': ' + ', '.join(paths) if paths else ''}",
         "  to do: write for example: telos score runs/mine/model held_out.txt",
     ]
+
+
+def test_a_model_and_a_text_in_the_wrong_order(call, model, tmp_path):
+    (tmp_path / "a.txt").write_text("月")
+    code, _, error = call("score", tmp_path / "a.txt", model)
+    assert code == 2
+    assert error.splitlines()[2] == f"  to do: write: telos score {model} {tmp_path / 'a.txt'}"
+
+
+@pytest.mark.parametrize(
+    ("words", "must", "found"),
+    [
+        (["run", "--budget", "1m", "--budget", "2m"], "a run has one budget", "--budget 1m and --budget 2m"),
+        (["run", "--budget", "1m", "train.budget=2m"], "a run has one budget", "--budget 1m and train.budget=2m"),
+        (["train", "recipes/default.yaml", "--budget", "1m", "train.budget=2m"], "a run has one budget",
+         "train.budget=2m and train.budget=1m"),
+        (["run", "model.num_layers", "=", "4"], "a setting must be written without spaces", "model.num_layers = 4"),
+        (["explain", "docs"], "a recipe must be a YAML file", "docs is a folder"),
+    ],
+)  # fmt: skip
+def test_words_that_are_nearly_right(call, root, monkeypatch, words, must, found):  # noqa: PLR0917
+    monkeypatch.chdir(root)
+    code, out, error = call(*words)
+    assert (code, out) == (2, "")
+    assert error.splitlines()[:2] == [f"error: {must}", f"  found: {found}"]
+    code, out, _ = call(*words, "--json")
+    assert code == 2
+    told = json.loads(out.splitlines()[-1])["error"]
+    assert (told["must"], told["found"]) == (must, found)
+    assert told["to_do"]
+
+
+def test_however_a_command_ends_a_program_gets_one_object(call, monkeypatch):
+    code, out, _ = call("run", "--bugdet", "3m", "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["found"].startswith("No such option: --bugdet")
+    stopped = Stopped("SIGTERM", 7, 143, Path("runs/a"))
+    told_of = {KeyboardInterrupt: {"stopped_by": "SIGINT"}, stopped: {"stopped_by": "SIGTERM", "step": 7, "run": "runs/a"}}
+    for raised, told in told_of.items():
+
+        def fail(*_, raised=raised):
+            raise raised
+
+        monkeypatch.setattr(run, "run", fail)
+        code, out, _ = call("run", "--json")
+        assert code in (130, 143)
+        assert json.loads(out) == told
+
+
+def test_the_version(call):
+    from telos import __version__
+
+    assert call("--version")[:2] == call("version")[:2] == (0, f"{__version__}\n")
+
+
+def test_without_a_recipe_nothing_comes_from_the_command_line(call):
+    assert "the command line" not in call("explain")[1]
+    assert "recipes" not in call("explain", "train.seed=2")[1]
+
+
+def test_what_the_settings_mean(call):
+    """Every setting stands under what its class says; a reader sees no mark-up."""
+    shown = call("explain", "corpus.kind=files", "corpus.path=诗/", "--doc")[1]
+    assert "budget: one of a time (from process start, all included), steps, tokens or epochs." in shown
+    assert "\n  train.budget = 3m\n" in shown
+    assert "\ncorpus (files)\n" in shown
+    assert "``" not in shown
+    told = json.loads(call("explain", "--doc", "--json")[1])
+    assert all(group["doc"] for group in told.values()), [path for path, group in told.items() if not group["doc"]]
+    settings = {f"{path}.{name}" for path, group in told.items() for name in group["settings"]}
+    flat = {path for path in json.loads(call("explain", "--json")[1])["origin"] if not path.endswith(".kind")}
+    assert all(any(path == s or path.startswith(f"{s}.") for s in settings) for path in flat)
+
+
+def test_train_takes_a_budget(call, root, monkeypatch):
+    asked = []
+    monkeypatch.setattr(run, "train", lambda made, *_: asked.append(str(made.training.budget)) or pytest.fail("enough"))
+    with pytest.raises(pytest.fail.Exception):
+        call("train", root / "recipes/default.yaml", "--budget", "7 steps")
+    assert asked == ["7 steps"]
 
 
 @pytest.mark.parametrize("words", [["run"], ["train"], ["explain"], ["score", "m"], ["corpus", "build"], ["tokenizer", "train"]])

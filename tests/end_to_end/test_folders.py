@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telos import recipe, run, stages
+from telos import corpora, recipe, run
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json, write_json
 from telos.held_out import _beginning
@@ -36,7 +36,7 @@ def test_a_run_refuses_a_folder_that_holds_something_else(texts):
 
 def test_a_tokenizer_refuses_a_folder_that_holds_something_else(texts):
     with pytest.raises(TelosError, match="must be a new folder"):
-        stages.train_tokenizer_on_paths([str(texts)], [], texts)
+        corpora.train_tokenizer([str(texts)], [], texts)
     assert (texts / "a.txt").read_text(encoding="utf-8") == TEXT
 
 
@@ -47,6 +47,8 @@ def test_after_a_refusal_the_same_folder_takes_mended_settings(texts, tmp_path):
     small = made(texts, "tokenizer=byte", "model.num_layers=1", "model.hidden_size=32", "model.num_heads=2",
                  "model.context_length=32", "train.batch_tokens=128", "train.budget=3 steps", "train.compile=false")  # fmt: skip
     assert run.train(small, out).facts["cost"]["steps"] == 3
+    with pytest.raises(TelosError, match=r"train\.budget '.*' → '9 steps'\n  to do: .* another budget is another run"):
+        run.train(small.replace(train=small.training.replace(budget="9 steps")), out)
     with pytest.raises(TelosError, match=r"other settings: train\.seed 1 → 2"):
         run.train(small.replace(train=small.training.replace(seed=2)), out)
 
@@ -106,3 +108,14 @@ def test_a_foreign_run_file_is_no_run(texts, tmp_path):
     write_json(out / "notes.json", {})
     with pytest.raises(TelosError, match="must be a new folder"):
         run.run(made(texts), out)
+
+
+def test_a_run_that_is_refused_leaves_no_folder(texts, tmp_path):
+    for _ in range(2):
+        with pytest.raises(TelosError):
+            run.run(made(texts, "evaluate.stride=1000"), tmp_path / "runs/new")
+        assert not (tmp_path / "runs/new").exists()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(TelosError):
+        run.run(made(texts, "evaluate.stride=1000"), tmp_path / "mine")
+    assert (tmp_path / "mine").exists()

@@ -9,7 +9,7 @@ import pytest
 from telos import ladder, training
 from telos.foundation.units import Duration
 from telos.ladder import MOST_WAITING, Ladder, to_keep
-from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+from telos.tokens.vocabulary import Vocabulary
 from telos.train.clock import Clock
 
 
@@ -39,23 +39,16 @@ def test_what_is_kept_is_enough():
     assert used + rate * (left - kept) + 2 * rate * kept == pytest.approx(work)
 
 
-def test_validation_keeps_time_for_the_baselines(monkeypatch):
-    tokens = np.arange(32) % 7
-    vocabulary = Vocabulary(7, "x", {END_OF_TEXT: 7})
-    network = SimpleNamespace(context_length=8, vocabulary=vocabulary)
-    monkeypatch.setattr(training, "network_nll", lambda *_, **__: np.zeros(32))
-    monkeypatch.setattr(training, "_some", lambda store: tokens)
-    recipe = SimpleNamespace(evaluate=SimpleNamespace(stride=None))
-    prepared, held = SimpleNamespace(stores={"validation": object()}), SimpleNamespace(tokens=tokens)
+def test_time_is_kept_for_the_baselines():
     for budget, kept in (("100s", 20.0), ("100 steps", 0.0)):
         clock = Clock(Duration.parse(budget), time.time(), reserve_seconds=training.CLOSING_SECONDS)
         asked = []
-        evaluate = training._validation(
-            recipe, prepared, held, clock, 1, waiting=lambda left, asked=asked: asked.append(left) or 20.0
-        )
-        evaluate(network)
-        evaluate(network)
-        assert clock.reserve_seconds == pytest.approx(training.CLOSING_SECONDS + kept, abs=1)
+        clock.waiting = lambda left, asked=asked: asked.append(left) or 20.0
+        clock.look_ahead()
+        clock.look_ahead()
+        assert clock.waiting_seconds == kept
+        assert clock.available_seconds == (pytest.approx(100 - training.CLOSING_SECONDS - kept, abs=2) if kept else None)
+        assert clock.state()["reserve_seconds"] == training.CLOSING_SECONDS + kept
         assert asked == ([pytest.approx(100 - training.CLOSING_SECONDS, abs=2)] * 2 if kept else [])
 
 

@@ -40,8 +40,11 @@ def test_a_recipe_that_cannot_be(tmp_path, text, overrides, parts):
 def test_a_recipe_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("train: {}")
     assert refused(tmp_path / "nowhere")[0] == "a recipe must be a file"
-    for none in (tmp_path, tmp_path / "file" / "deeper"):
-        assert refused(none) == ("a recipe must be a YAML file", f"{none} is none", "give a file such as recipes/default.yaml")
+    none = tmp_path / "file" / "deeper"
+    assert refused(none) == ("a recipe must be a YAML file", f"{none} is none", "give a file such as recipes/default.yaml")
+    must, found, fix = refused(tmp_path)
+    assert (must, found) == ("a recipe must be a YAML file", f"{tmp_path} is a folder")
+    assert fix.endswith(f"or a folder of texts as corpus.kind=files corpus.path={tmp_path}")
 
     def forbid(*_, **__):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

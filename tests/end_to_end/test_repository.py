@@ -108,7 +108,7 @@ def test_commands_on_a_page_are_possible(path):
         elif words[0] == "make":
             assert {w for w in words[1:] if "=" not in w and not w.startswith("-")} <= targets, words
         else:
-            assert words[0] in ("git", "cd", "pip", "python", "python3"), f"nobody checks {words}"
+            assert words[0] in ("git", "cd", "pip", "python", "python3", "curl", "source"), f"nobody checks {words}"
 
 
 def test_commands_are_found_and_wrong_ones_refused(tmp_path):
@@ -131,7 +131,9 @@ def test_links_lead_somewhere(path):
 
 
 @pytest.mark.parametrize(
-    ("english", "chinese"), [("README.md", "README.zh.md"), ("docs/index.md", "docs/zh/index.md")], ids=["readme", "docs"]
+    ("english", "chinese"),
+    [("README.md", "README.zh.md"), ("docs/index.md", "docs/zh/index.md"), ("docs/corpus.md", "docs/zh/corpus.md")],
+    ids=["readme", "docs", "corpus"],
 )
 def test_both_languages_hold_the_same(english, chinese):
     """As many headings of each depth, the same commands but for prompts, and a link to each other."""

@@ -60,6 +60,26 @@ def test_a_failing_pip_is_explained(set_up, tmp_path, capfd, monkeypatch, root):
     assert "Collecting torch" in (tmp_path / "pip.log").read_text()
 
 
+def test_the_package_is_found_beside_its_clone(root, tmp_path):
+    """In the folder that holds a clone named telos, `import telos` is the package, not the clone as a namespace."""
+    pytest.importorskip("setuptools")
+    clone = tmp_path / "telos"
+    (clone / "telos").mkdir(parents=True)
+    (clone / "telos/__init__.py").touch()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, clone / name)
+    build = "from setuptools import build_meta; build_meta.build_editable('wheels')"
+    subprocess.run([sys.executable, "-c", build], cwd=clone, check=True, capture_output=True)
+    installed = tmp_path / "installed"
+    shutil.unpack_archive(next((clone / "wheels").glob("*.whl")), installed, "zip")
+    look = f"import site; site.addsitedir({str(installed)!r}); import telos; print(telos.__file__)"
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", look], cwd=tmp_path, env=alone, capture_output=True, text=True, check=False
+    )
+    assert found.stdout.strip() == str(clone / "telos/__init__.py"), found.stderr
+
+
 @pytest.fixture
 def clone(root, tmp_path):
     """Makefile and pins in an empty folder, with a set-up that only notes that it ran."""

@@ -107,6 +107,13 @@ def test_nothing_is_fetched():
     assert not re.search(r"url\((?!#)", page)
 
 
+def test_the_corpus_has_a_page_of_its_own():
+    seen = Balanced(html(full() | {"corpus_report": "corpus/corpus.html"}))
+    assert "corpus/corpus.html" in seen.links
+    assert "what each rule dropped and changed" in seen.text.lower()
+    assert "corpus.html" not in Balanced(html(full())).text
+
+
 def test_an_empty_report_and_each_part_alone_are_whole_pages():
     assert "Report of a run" in Balanced(html({})).text
     report = full()

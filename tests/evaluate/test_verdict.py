@@ -100,3 +100,13 @@ def test_what_to_try_next(rungs, expected):
     assert len(steps) == len(expected)
     for step, start in zip(steps, expected, strict=True):
         assert step.startswith(start)
+
+
+def test_a_starved_run_needs_time_before_anything_else():
+    worse, better = [rung("5_gram", "worse"), rung("gzip", "worse")], [rung("5_gram", "better")]
+    for taken, said in ((0, "No step was"), (1, "Only 1 step was"), (17, "Only 17 steps were")):
+        steps = next_steps(worse, taken)
+        assert len(steps) == 1
+        assert steps[0].startswith(f"{said} taken, too few to judge the model or its settings by. More time is what is needed")
+        assert next_steps(better, taken) == []
+    assert next_steps(worse, 100) == next_steps(worse) != next_steps(worse, 99)

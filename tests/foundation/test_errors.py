@@ -15,7 +15,7 @@ def test_a_missing_extra_names_the_command():
     with pytest.raises(MissingExtra) as error:
         require("no_such_package.part", extra="export", feature="GGUF export")
     assert error.value.must == "GGUF export needs the Python package 'no_such_package.part'"
-    assert error.value.fix == "pip install 'telos[export]'"
+    assert error.value.fix == "in the clone of Telos: pip install -c constraints.txt -e '.[export]'"
     assert isinstance(error.value, TelosError)
 
 

@@ -1,5 +1,6 @@
 """Writing that a crash cannot half finish, and damage that is named."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -414,3 +415,12 @@ def test_a_folder_is_used_by_one_process_at_a_time(tmp_path):
         assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
     with lock_folder(tmp_path / "run"):
         pass
+
+
+def test_a_file_system_without_locks_is_said_and_used(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with lock_folder(tmp_path / "run"):
+        assert "cannot be locked (No locks available): do not start another run" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The clock of budgets, on a clock of our own."""
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -52,7 +53,29 @@ def test_both_parts_add_up_over_processes(ticks):
     made.begin()
     ticks.now += 3
     assert (made.overhead_seconds, made.trained_seconds, made.available_seconds) == (near(25), 33, near(75))
-    assert made.state() == {"overhead_seconds": near(25), "trained_seconds": 33, "reserve_seconds": made.reserve_seconds}
+    assert made.state() == {"overhead_seconds": near(25), "trained_seconds": 33, "reserve_seconds": made.reserve_seconds,
+                            "fraction": near(33 / 75)}  # fmt: skip
+
+
+def test_progress_never_goes_back_and_ends_at_one(ticks):
+    """However what is kept for the end changes; and after a resume it goes on where it was."""
+    made, seen, middles = clock(ticks, "100s", reserve_seconds=10), [], []
+    made.begin()
+    for reserve in (10, 10, 40, 60, 5, 30, 50, 20, 20):
+        ticks.now += 5
+        made.step_took(5)
+        made.reserve_seconds = reserve
+        seen.append(made.progress(1, ticks).fraction)
+        middles.append(made.progress(1, ticks, middle=True).fraction)
+    assert seen == sorted(seen)
+    assert middles == sorted(middles)
+    assert seen[0] == near(5 / 90)
+    assert max(b - a for a, b in pairwise(seen)) < 0.3, "no leap"
+    again = clock(ticks, "100s", reserve_seconds=20)
+    again.resume(made.state())
+    assert again.progress(1, ticks).fraction == near(seen[-1])
+    ticks.now += 35
+    assert made.progress(1, ticks).fraction == near(1)
 
 
 def test_the_middle_of_the_next_step(ticks):

@@ -188,15 +188,21 @@ def test_a_budget_in_time_is_kept_and_the_schedule_comes_to_its_end(run, tmp_pat
     assert max(line["learning_rate_scale"] for line in lines) == 1
 
 
-def test_what_evaluation_takes_counts(run, tmp_path):
+@pytest.mark.parametrize(("seconds", "times"), [(0.2, 3), (0.4, 1), (2.0, 0)])
+def test_validations_take_a_few_percent_of_a_budget_in_time(run, tmp_path, seconds, times):
+    """The one before training is always made; four are asked for, the last of them at the end."""
+    called = []
+
     def evaluate(network):
-        TIME["now"] += 2
+        TIME["now"] += seconds
+        called.append(TIME["now"])
         return {}
 
     outcome = run(tmp_path / "a", budget="20s", clock=slow_clock("20s"), objective=_Slow(), evaluate=evaluate,
                   evaluate_every="25%")  # fmt: skip
-    assert outcome.trained_seconds == pytest.approx(20, abs=2.4)
-    assert outcome.step < 32
+    assert outcome.trained_seconds + seconds == pytest.approx(20, abs=0.6)
+    assert times <= len(called) - 1 <= times + 1
+    assert (len(called) - 1) * seconds <= 0.05 * 20
 
 
 def test_time_adds_up_over_resumes(run, tmp_path):

@@ -67,3 +67,9 @@ def test_settings_need_no_torch():
 
     code = "import sys, telos.train.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("wrong", [{"seed": True}, {"compile": "yes"}, {"compile": 1}, {"threads": False}])
+def test_truth_is_no_number_and_a_word_no_truth(wrong):
+    with pytest.raises(TelosError):
+        Train(**wrong)

@@ -9,6 +9,7 @@ more than 250 times its size.  Test: tests/corpus/formats/test_zip.py.
 
 import contextlib
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -32,7 +33,7 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
         return
     try:
         archive = zipfile.ZipFile(stream.path or io.BytesIO(stream.read()))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OSError, EOFError) as error:
         raise TelosError(f"{name} must be a whole ZIP file", one_line(error),
                          "copy or download it again, or leave it out with corpus.exclude") from None  # fmt: skip
     with archive:
@@ -45,7 +46,7 @@ def _members(archive: zipfile.ZipFile, stream: Stream, name: str, fields: Fields
     names: set[str] = set()
     for member in members:
         inside = _unique(_readable(member), names)
-        if member.is_dir() or _is_passed_over(inside):
+        if inside.endswith("/") or _is_passed_over(inside):
             continue
         room -= member.file_size
         if room < 0:

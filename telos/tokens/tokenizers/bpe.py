@@ -13,14 +13,15 @@ transformers'); benchmarks/bench_tokenizer.py (time and memory).
 import json
 import math
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from telos.foundation.errors import TelosError
-from telos.foundation.progress import progress
-from telos.foundation.units import parse_bytes
+from telos.foundation.progress import progress, say
+from telos.foundation.units import format_bytes, parse_bytes
 from telos.tokens import parallelism
 from telos.tokens.byte_level import CHARACTERS, to_bytes
 from telos.tokens.pretokenize import PATTERN, count_han, han_run_pattern, replace_surrogates, rough_pieces
@@ -38,15 +39,28 @@ FITTING = ((8_000_000, 4096), (2_000_000, 1024), (0, 258))
 learned by heart: tinyshakespeare (1.1 MB) in three minutes came to 2.25 nats per character with 1,024 tokens and to 1.51 with
 258 (docs/log.md)."""
 
+COMMON = 64
+"""Occurrences from which a character that UTF-8 writes in several bytes has room for a token of its own."""
 
-def fitting_size(text_bytes: int) -> int:
-    """Tokens of a vocabulary for a text of so many bytes, by `FITTING`."""
-    return next(size for least, size in FITTING if text_bytes >= least)
+
+def fitting_size(text_bytes: int, common_characters: int = 0) -> int:
+    """Tokens of a vocabulary for a text of so many bytes, by `FITTING`, with room for so many characters of several bytes: spelt
+    in bytes, a Chinese text is three times as long (docs/log.md)."""
+    return min(FITTING[0][1], next(size for least, size in FITTING if text_bytes >= least) + common_characters)
+
+
+def common_characters(texts: Iterable[str]) -> int:
+    """How many different characters of several bytes stand `COMMON` times or more in the texts."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        if not text.isascii():
+            counts.update(text)
+    return sum(count >= COMMON and not character.isascii() for character, count in counts.items())
 
 
 class BPE(Tokenizer):
-    """``vocab_size`` counts everything, the end of text too; None sizes it to the text (`fitting_size`), and takes fewer
-    where the text has no more.  A pair must stand ``min_frequency`` times to be merged.
+    """``vocab_size`` counts everything, the end of text too; None sizes it to the text and its script (`fitting_size`), says
+    so in a line, and takes fewer where the text has no more.  A pair must stand ``min_frequency`` times to be merged.
 
     ``max_learning_bytes`` bounds time and memory: of more text than this, pieces are taken by a hash of their content.
     (Memory grows with the number of different words: about 50 bytes a byte of Chinese legal text, 3 of English novels.)
@@ -60,7 +74,7 @@ class BPE(Tokenizer):
 
     def train(self, texts: Texts, total_bytes: int) -> SavedTokenizer:
         """Raises `TelosError` where the text does not support a vocabulary of this size."""
-        ordinary = (self.vocab_size or fitting_size(total_bytes)) - 1
+        ordinary = (self.vocab_size or self._fitting(texts, total_bytes)) - 1
         asked = ordinary if self.max_han_per_token is None else round(FIRST_ROOM * ordinary)
         while True:
             merges = self._learn(texts, total_bytes, asked)
@@ -75,7 +89,16 @@ class BPE(Tokenizer):
                 f"this text supports {len(ids) + 1} (pairs that stand {self.min_frequency} times or more)",
                 f"set tokenizer.vocab_size={len(ids) + 1} or add text",
             )
+        if self.vocab_size is None:
+            say(f"vocabulary: {len(ids) + 1:,} tokens, sized to {format_bytes(total_bytes)} of text; tokenizer.vocab_size=… sets "
+                "another")  # fmt: skip
         return self._assemble(ids, kept)
+
+    def _fitting(self, texts: Texts, total_bytes: int) -> int:
+        size = fitting_size(total_bytes)
+        if size < fitting_size(total_bytes, FITTING[0][1]):  # characters could change it
+            size = fitting_size(total_bytes, common_characters(texts()))
+        return size
 
     def restore(self, content: str) -> SavedTokenizer:
         return SavedTokenizer(self, content, [to_bytes(token) for token in tokens_by_id(content)])

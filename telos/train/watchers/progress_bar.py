@@ -23,7 +23,7 @@ class Bar(Watching):
         self._begun_fraction = start.progress.fraction
         self._stack = contextlib.ExitStack()
         what = f"training from step {start.step}" if start.step else "training"
-        self._advance: Advance = self._stack.enter_context(progress(what, None, "tokens"))
+        self._advance: Advance = self._stack.enter_context(progress(what, None, "tokens", ended="ended after"))
 
     def step(self, values: dict[str, Any], progress: Progress) -> None:
         shown = values.get("nats_per_token", values["loss"])

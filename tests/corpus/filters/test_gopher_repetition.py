@@ -16,7 +16,7 @@ OFF = dict.fromkeys(FRACTIONS)
 @pytest.mark.data
 @pytest.mark.parametrize("settings", MOVED, ids=str)
 def test_it_agrees_on_real_text(settings, agree, english_texts):
-    assert len(set(agree(GopherRepetition(**settings), english_texts))) > 1
+    assert len(set(agree(GopherRepetition(**settings), english_texts[:: 5 if settings else 1]))) > 1
 
 
 @given(st.lists(TEXTS, max_size=6), st.sampled_from(FRACTIONS), st.sampled_from([0, 0.02, 0.1, 0.3, 0.7, 1.2]))

@@ -59,6 +59,6 @@ def test_phone_numbers_without_their_library(monkeypatch):
     assert str(error.value).splitlines() == [
         "recognising telephone numbers needs the Python package 'phonenumbers'",
         "  found: it is not installed",
-        "  to do: pip install 'telos[corpus]'",
+        "  to do: in the clone of Telos: pip install -c constraints.txt -e '.[corpus]'",
     ]
     assert PersonalData(types=["email"]).prepare(lambda n: []) == {}

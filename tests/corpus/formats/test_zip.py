@@ -1,6 +1,7 @@
 """ZIP archives: members as if they lay in a folder, Chinese names, what is skipped and why."""
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_two_members_of_one_name(read: Callable) -> None:
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.txt", "光")
     assert [(d.place, d.text) for d in read(held.getvalue())] == [("a.txt", "月"), ("a.txt#2", "光")]
+
+
+def test_a_member_without_a_name(read: Callable, documents: type) -> None:
+    whole = documents.zip({"a": ZH})
+    directory, end = whole.index(b"PK\x01\x02"), whole.index(b"PK\x05\x06")
+    local = whole[:26] + bytes(2) + whole[28:30] + whole[31:directory]  # the name's length, and the name itself
+    central = whole[directory : directory + 28] + bytes(2) + whole[directory + 30 : directory + 46] + whole[directory + 47 : end]
+    tail = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local), 0)
+    found = read(local + central + tail)
+    assert [(d.place, d.skipped or d.text) for d in found] == [("\ufffd", ZH)]
 
 
 def test_what_is_no_archive(read: Callable, documents: type) -> None:

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer as Backend
 from telos.foundation.errors import SpecError, TelosError
 from telos.tokens.byte_level import CHARACTERS
 from telos.tokens.pretokenize import PATTERN, count_han
-from telos.tokens.tokenizers.bpe import BPE, fitting_size
+from telos.tokens.tokenizers.bpe import BPE, COMMON, common_characters, fitting_size
 
 
 def reference(texts: list[str], ordinary: int, min_frequency: int) -> Backend:
@@ -165,7 +165,20 @@ def test_chinese_laws(make, shared_data):
 
 def test_without_a_size_the_vocabulary_fits_the_text(make):
     assert [fitting_size(n) for n in (0, 1_999_999, 2_000_000, 12_000_000, 10**10)] == [258, 258, 1024, 4096, 4096]
+    assert [fitting_size(n, 900) for n in (1_800_000, 2_000_000, 12_000_000)] == [1158, 1924, 4096]
     assert make(BPE(), ["ab ab ab 语言 语言"]).vocabulary.size == 258
     least = make(BPE(), ["abc"])
     assert least.vocabulary.size == 257, "a text that supports no more gets what it supports"
     assert least.decode(least.encode("abc")) == "abc"
+
+
+def test_characters_of_several_bytes_have_room_in_the_vocabulary_of_a_small_text(make, capsys):
+    """Chinese of the same size as English must not be spelt in bytes."""
+    poem = "床前明月光疑是地上霜举头望明月低头思故乡"
+    assert common_characters([poem * COMMON, "é" * (COMMON - 1), "abc" * COMMON]) == len(set(poem))
+    chinese, english = make(BPE(), [poem * COMMON]), make(BPE(), ["the quick brown fox " * COMMON])
+    assert (chinese.vocabulary.size, english.vocabulary.size) == (258 + len(set(poem)), 258)
+    said = capsys.readouterr().err
+    assert "vocabulary: 275 tokens, sized to 3.84 kB of text; tokenizer.vocab_size=… sets another\n" in said
+    make(BPE(vocab_size=258), [poem])
+    assert "sized to" not in capsys.readouterr().err
