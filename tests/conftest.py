@@ -14,6 +14,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("telos", deadline=None)  # a first call may compile, and the machine may have other work
+settings.load_profile("telos")
 
 ROOT = Path(__file__).resolve().parent.parent
 

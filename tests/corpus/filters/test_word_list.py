@@ -23,6 +23,9 @@ ENTRIES = [
     "a",
     "sat.",
     "🙂",
+    "the cat sat on",
+    "文字学",
+    "字",
     "ο",
     "ß",
     "ไทย",
@@ -66,6 +69,11 @@ def test_whole_words_and_any_chinese(word_list):
     made = word_list("art\nbig cat\n赌博\nÄrger\n")
     texts = ["party", "Art!", "a big\n cat's", "big cats", "他们赌博了", "赌 博", "ärger", "art赌", "ART"]
     assert found(*made, texts) == [False, True, True, False, True, False, True, True, True]
+
+
+def test_a_phrase_within_another_that_breaks_off(word_list):
+    made = word_list("the cat sat\ncat\n中文字典\n文字")
+    assert found(*made, ["the cat stood", "the dog sat", "中文字体", "中文", "cat"]) == [True, False, True, False, True]
 
 
 def test_a_share_of_the_text(word_list):
