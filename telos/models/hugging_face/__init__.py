@@ -7,6 +7,7 @@ Tests: tests/models/test_hugging_face.py.
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from telos.models.transformer import Decoder
+
+ARCHITECTURES: dict[str, ModuleType] = {module.ARCHITECTURE: module for module in (qwen3,)}
+"""Name in config.json → the module that knows its settings (`to_config`, `from_config`) and its tensors' names."""
 
 WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
 READ = (WEIGHTS, CONFIG, BACKEND_FILE, CONFIG_FILE, OWN_FILE)
@@ -93,7 +97,7 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "Decoder":
         raise TelosError(
             "config.json must be valid JSON", f"{error} ({folder})", "take it from the model's source again"
         ) from None
-    spec, size = qwen3.from_config(config)
+    spec, size = architecture(config).from_config(config)
     network = spec.build(_widen(vocabulary, size, config.get("telos_special_tokens")))
     tensors = _read_tensors(Path(folder))
     if spec.tie_embeddings and (head := tensors.pop("lm_head.weight", None)) is not None:
@@ -112,6 +116,15 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "Decoder":
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])
     return network
+
+
+def architecture(config: Mapping[str, Any]) -> ModuleType:
+    """The module of the architecture that a config.json names; `TelosError` where there is none."""
+    named = (config.get("architectures") or [None])[0]
+    if named not in ARCHITECTURES:
+        raise TelosError(f"a model folder must be a {', '.join(ARCHITECTURES)}", f"config.json says {named}",
+                         "convert the model first")  # fmt: skip
+    return ARCHITECTURES[named]
 
 
 def _read_tensors(folder: Path) -> "dict[str, Tensor]":
