@@ -16,8 +16,9 @@ from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer, load_tokenizer
 from telos.tokens.tokenizers.pretrained import Pretrained
 from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT
 
-LIKELY = ["The best of times", "中华人民共和国", "，", "。", "\n", " ", "  ", "the ", "don't", "42", "é", "e\u0301", "😀", "\u3000",
-          "\t", "<|endoftext|>", "</s>", "[SEP]", "<unk>", "[UNK]", "<0x41>", "Ġ", "▁", "##a", "한국", "\r\n", "ﬁ", "Ａ"]  # fmt: skip
+LIKELY = ["The best of times", "中华人民共和国", "，", "。", "\n", " ", "  ", "the ", "don't", "42", "é", "e\u0301", "😀",
+          "\u3000", "\t", "<|endoftext|>", "</s>", "[SEP]", "<unk>", "[UNK]", "<0x41>", "Ġ", "▁", "##a", "한국", "\r\n",
+          "ﬁ", "Ａ"]  # fmt: skip
 some_text = st.lists(st.sampled_from(LIKELY), max_size=12).map("".join) | st.text(max_size=30)
 
 
@@ -162,7 +163,7 @@ def test_offsets_give_each_token_its_own_bytes(folder, kind, pretrained):
     sizes, _ = pretrained.sizes(ids, text)
     if kind == "byte_fallback":
         assert [pretrained.backend.id_to_token(i) for i in ids] == ["▁", "t", "h", "中"]
-        assert sizes.tolist() == [0, 1, 1, 3, 0], "the space that was put before it is not the text's"
+        assert sizes.tolist() == [1, 0, 1, 3, 0], "the space that was put before it has the place of the first letter"
     elif kind == "words":
         assert sizes.tolist() == [3, 6, 0], "white space goes with the word behind it"
     assert sizes.sum() == len(text.encode())
