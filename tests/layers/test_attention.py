@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from telos.layers import attention
-from telos.layers.attention import attend, causal_mask
+from telos.layers.attention import attend
+from telos.layers.masks import causal_mask
 from telos.layers.rotary import angles, rotate
 
 
