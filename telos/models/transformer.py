@@ -69,8 +69,8 @@ class Transformer(Model):
     architecture: Literal["decoder", "encoder", "encoder_decoder"] = "decoder"
     num_layers: int = Field(4, ge=0)
     num_encoder_layers: int | None = Field(None, ge=0)
-    hidden_size: int = Field(256, ge=2)
-    num_heads: int = Field(4, ge=1)
+    hidden_size: int = Field(128, ge=2)
+    num_heads: int = Field(2, ge=1)
     num_key_value_heads: int | None = Field(None, ge=1)
     head_size: int | None = Field(None, ge=2)
     intermediate_size: int | None = Field(None, ge=1)
