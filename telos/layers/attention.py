@@ -46,6 +46,11 @@ class Cache:
         return self.keys[:, :, : self.held], self.values[:, :, : self.held]
 
 
+def usual_kernel(device: torch.device, keys: int) -> Kernel:
+    """What is used where nothing was measured."""
+    return "fused" if device.type != "cpu" or keys > EXPLICIT_UP_TO else "explicit"
+
+
 def attend(
     q: Tensor,
     k: Tensor,
@@ -63,8 +68,7 @@ def attend(
     in fp32 whatever the type.
     """
     groups = q.shape[1] // k.shape[1]
-    if kernel is None:
-        kernel = "fused" if q.device.type != "cpu" or k.shape[2] > EXPLICIT_UP_TO else "explicit"
+    kernel = kernel or usual_kernel(q.device, k.shape[2])
     if kernel == "fused" and softcap is None:
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=mask is None,
                                                        scale=scale, enable_gqa=groups > 1)  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from telos.layers.attention import Kernel, attend
+from telos.layers.attention import Kernel, attend, usual_kernel
 from telos.layers.masks import causal_mask
 
 MOST_SCORE_BYTES = 2**30
@@ -18,6 +18,12 @@ MOST_SCORE_BYTES = 2**30
 COMPILED_GAIN = 2.0
 """How much faster plain products are where their element-wise parts are compiled into one pass (2.3 times at 256 keys,
 docs/log.md); compiling to measure would take longer than most trainings gain."""
+
+LEAST_SCORES = 2**20
+"""With fewer scores, attention is too small a part of a step for its kernel to matter."""
+
+MARGIN = 1.3
+"""The usual kernel stays unless the other is so much faster, so that noise alone does not make two equal runs differ."""
 
 TRIES = 4
 
@@ -34,25 +40,31 @@ def choose(
     compiled: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Kernel:
-    """The kernel whose forward and backward pass over ``rows`` causal rows of ``length`` tokens is fastest, each tried
-    `TRIES` times in turn and the best of them counted.  Draws from a generator of its own."""
-    if rows * num_heads * length * length * 4 > MOST_SCORE_BYTES:
+    """The kernel for a forward and backward pass over ``rows`` causal rows of ``length`` tokens: the usual one, or the other
+    where it is clearly faster, each tried `TRIES` times in turn and the best of them counted.  Draws from a generator of its
+    own."""
+    usual, scores = usual_kernel(device, length), rows * num_heads * length * length
+    if scores * 4 > MOST_SCORE_BYTES:
         return "fused"
+    if scores < LEAST_SCORES:
+        return usual
     generator = torch.Generator(device).manual_seed(0)
     heads = (num_heads, num_key_value_heads, num_key_value_heads)
     q, k, v = (
         torch.randn(rows, h, length, head_size, generator=generator, device=device).to(dtype).requires_grad_() for h in heads
     )
     mask = causal_mask(torch.zeros(rows, length, dtype=torch.int32, device=device), length, dtype, device)
-    seconds: dict[Kernel, list[float]] = {"explicit": [], "fused": []}
+    taken: dict[Kernel, list[float]] = {"explicit": [], "fused": []}
     with torch.enable_grad():
         for _ in range(TRIES):
-            for kernel, taken in seconds.items():
+            for kernel, seconds in taken.items():
                 began = clock()
                 attend(q, k, v, mask, kernel=kernel).sum().backward()
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
-                taken.append(clock() - began)
+                seconds.append(clock() - began)
                 q.grad = k.grad = v.grad = None
-    explicit = min(seconds["explicit"]) / (COMPILED_GAIN if compiled else 1.0)
-    return "explicit" if explicit <= min(seconds["fused"]) else "fused"
+    best = {kernel: min(seconds) for kernel, seconds in taken.items()}
+    best["explicit"] /= COMPILED_GAIN if compiled else 1.0
+    other: Kernel = "fused" if usual == "explicit" else "explicit"
+    return other if best[other] * MARGIN < best[usual] else usual

@@ -78,5 +78,6 @@ class MixtureOfExperts(nn.Module):
 def balance(shares_NE: Tensor, chosen_NJ: Tensor) -> Tensor:
     """E Σ_e f_e P_e of one layer; differentiable by the shares."""
     count = shares_NE.shape[1]
-    used_E = torch.bincount(chosen_NJ.flatten(), minlength=count).to(shares_NE.dtype) / len(shares_NE)
-    return count * (used_E * shares_NE.mean(0)).sum()
+    chosen = chosen_NJ.flatten()
+    used_E = torch.zeros_like(shares_NE[0]).scatter_add(0, chosen, torch.ones_like(chosen, dtype=shares_NE.dtype))
+    return count * (used_E / len(shares_NE) * shares_NE.mean(0)).sum()

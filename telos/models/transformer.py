@@ -10,7 +10,7 @@ Llama … says telos/models/hugging_face.  Tests: tests/models/test_transformer.
 """
 
 import math
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -29,14 +29,11 @@ PATTERNS: dict[str, frozenset[Pattern]] = {
 }
 
 
-class _ByArchitecture:
-    """A fact of a `Transformer` that follows from its architecture; asked of the class, that of the default."""
+class _Patterns:
+    """The patterns of a `Transformer` by its architecture; asked of the class, those of the default."""
 
-    def __init__(self, facts: dict[str, Any]):
-        self.facts = facts
-
-    def __get__(self, spec: "Transformer | None", owner: type) -> Any:
-        return self.facts["decoder" if spec is None else spec.architecture]
+    def __get__(self, spec: "Transformer | None", owner: type) -> frozenset[Pattern]:
+        return PATTERNS["decoder" if spec is None else spec.architecture]
 
 
 class Transformer(Model):
@@ -113,8 +110,7 @@ class Transformer(Model):
     stochastic_depth: float = Field(0.0, ge=0, lt=1)
     initialization: Literal["identity", "normal"] = "identity"
 
-    patterns: ClassVar[frozenset[Pattern]] = cast(frozenset[Pattern], _ByArchitecture(PATTERNS))
-    has_likelihood: ClassVar[bool] = cast(bool, _ByArchitecture({name: name == "decoder" for name in PATTERNS}))
+    patterns: ClassVar[frozenset[Pattern]] = cast(frozenset[Pattern], _Patterns())
     TRAINING_ONLY: ClassVar[tuple[str, ...]] = ("dropout", "attention_dropout", "stochastic_depth", "initialization")
     """Settings that change nothing of what a trained network says."""
 

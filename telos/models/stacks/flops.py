@@ -11,11 +11,10 @@ def flops_per_token(network: "TransformerNetwork", context: int) -> float:
     2·2·H·K a layer for scores and mixing per key that is seen: context/2 on average under a causal mask, fewer in a window.
     An encoder-decoder's is for a token of the text and one of a source of equal length."""
     spec, roles = network.spec, network.roles()
-    share = spec.experts.experts_per_token / spec.experts.num_experts if spec.experts else 1.0
     products = 0.0
     for name, parameter in network.named_parameters():
         if parameter.ndim == 2 and roles[name] != "embedding":
-            products += parameter.numel() * (share if ".experts." in name else 1.0)
+            products += parameter.numel() * (network.routed_fraction if ".experts." in name else 1.0)
     products += network.head_weight.numel() if network.lm_head is None else 0
     causal = spec.architecture != "encoder"
     keys = sum(_seen(context, spec.window(layer), causal) for layer in range(spec.num_layers))

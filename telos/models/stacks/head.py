@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from telos.layers.cross_entropy import Kernels, Output, chunk_rows, linear_nll
+from telos.layers.cross_entropy import After, Kernels, chunk_rows, linear_nll
 from telos.layers.feed_forward import ACTIVATIONS
 from telos.layers.linear import Linear
 from telos.layers.norm import norm
@@ -42,6 +42,7 @@ class Head(nn.Module):
     def over_logits(self, x_ND: Tensor, weight: Tensor, bias: Tensor | None, function: Callable[[Tensor], Tensor]) -> Tensor:
         """``function`` of the logits, chunk by chunk."""
         x = self.read(x_ND)
-        output = Output(weight.to(x.dtype), bias, self.softcap)
+        used, after = weight.to(x.dtype), After(bias, self.softcap)
+        wide = torch.promote_types(x.dtype, torch.float32)
         parts = x.split(chunk_rows(weight.shape[0]))
-        return torch.cat([function(output.logits(part).float()) for part in parts])
+        return torch.cat([function(after.logits(part @ used.t(), wide)) for part in parts])

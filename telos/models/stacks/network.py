@@ -49,6 +49,8 @@ class TransformerNetwork(nn.Module, Network):
         self.head = Head(spec)
         self.lm_head = None if spec.tie_embeddings else Linear(spec.hidden_size, vocabulary.size)
         self.lm_bias = nn.Parameter(torch.zeros(vocabulary.size)) if spec.head_bias else None
+        experts = spec.experts
+        self.routed_fraction = experts.experts_per_token / experts.num_experts if experts else 1.0
         self._kernels = Kernels()
         self._run: Run = Block.__call__
         self._compiled = False
