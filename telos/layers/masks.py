@@ -25,17 +25,17 @@ def visible(
 ) -> Tensor:
     """bool (B or 1, T, T), true where query t (axis 1) sees key s (axis 2).
 
-    ``causal``: only s ≤ t.  ``prefix_B``: keys before it are seen by all of the row.  ``window``: causal, the last
-    ``window`` tokens, the own among them; in both directions, |t − s| ≤ window ÷ 2.
+    ``causal``: only s ≤ t, and any s < ``prefix_B``.  ``window``: causal, none before the last ``window`` tokens, the own among
+    them; in both directions, |t − s| ≤ window ÷ 2.
     """
     allowed = torch.ones(length, length, dtype=torch.bool, device=device)
     if causal:
         allowed = allowed.tril()
     allowed = allowed[None]
-    if window is not None:
-        allowed = allowed & within(distances(torch.arange(length, device=device)[None], length), window, causal)
     if prefix_B is not None:
         allowed = allowed | (torch.arange(length, device=device) < prefix_B[:, None])[:, None]
+    if window is not None:
+        allowed = allowed & within(distances(torch.arange(length, device=device)[None], length), window, causal)
     if segments_BT is not None:
         allowed = allowed & (segments_BT[:, :, None] == segments_BT[:, None, :])
     return allowed

@@ -20,10 +20,10 @@ def test_each_pair(causal, window, segments, prefix):
     found = visible(6, CPU, segments, causal=causal, prefix_B=prefix_B, window=window).expand(2, 6, 6)
     for row, t, s in itertools.product(range(2), range(6), range(6)):
         seen = s <= t if causal else True
-        if window is not None:
-            seen = seen and (t - s < window if causal else abs(t - s) <= window // 2)
         if prefix is not None:
             seen = seen or s < prefix[row]
+        if window is not None:
+            seen = seen and (t - s < window if causal else abs(t - s) <= window // 2)
         if segments is not None:
             seen = seen and segments[row, t] == segments[row, s]
         assert found[row, t, s] == bool(seen), (row, t, s)

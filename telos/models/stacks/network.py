@@ -125,11 +125,9 @@ class TransformerNetwork(nn.Module, Network):
 
         def allowed(window: int | None) -> Tensor:
             seen = distances <= 0
-            if window is not None:
-                seen = seen & masks.within(distances, window, causal=True)
-            if prefix is None:
-                return seen
-            return seen | (torch.arange(held, device=tokens.device) < prefix[:, None])[:, None]
+            if prefix is not None:
+                seen = seen | (torch.arange(held, device=tokens.device) < prefix[:, None])[:, None]
+            return seen if window is None else seen & masks.within(distances, window, causal=True)
 
         places = Places(positions, positions, distances, allowed)
         result = self.model(self._embedded(tokens), inputs.types_BT, places, Block.__call__, state=state, memory=state.memory)
