@@ -1,22 +1,31 @@
 """Scaled dot-product attention, and grouped-query attention around it.
 
-attention(q, k, v) = softmax(q kᵀ ÷ √K + mask) v        (Vaswani et al. 2017, section 3.2.1)
+attention(q, k, v) = softmax(scale · q kᵀ + mask) v,  scale = 1/√K by default     (Vaswani et al. 2017, section 3.2.1)
+
+Under a soft cap c the scores are c tanh(scale · q kᵀ ÷ c) (Gemma 2, arXiv:2408.00118, section 2).
+Tests: tests/layers/test_attention.py (both kernels against each other), tests/models/hugging_face/ (inside whole models).
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from telos.layers.linear import Linear, joined
+from telos.layers.masks import causal_mask
 from telos.layers.norm import RMSNorm
 from telos.layers.rotary import rotate
 
+Kernel = Literal["explicit", "fused"]
+"""Plain batched products, or torch's fused kernel."""
+
 EXPLICIT_UP_TO = 512
 """Keys up to which plain batched products beat the fused CPU kernel, forward and backward: at head size 64 and 256 keys,
-bf16, compiled, 2.5 times on a 2-core Zen 5 (docs/log.md); they hold (B, H, T, S) scores, so longer rows use the fused one."""
+bf16, compiled, 2.5 times on a 2-core Zen 5 (docs/log.md); they hold (B, H, T, S) scores, so longer rows use the fused one.
+Training measures instead (`telos.layers.attention_kernel`)."""
 
 
 @dataclass(slots=True)
@@ -37,49 +46,97 @@ class Cache:
         return self.keys[:, :, : self.held], self.values[:, :, : self.held]
 
 
-def causal_mask(segments_BT: Tensor | None, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """0 where a token may look, −inf elsewhere: (B, 1, T, T), or (1, 1, T, T) without segments."""
-    allowed = torch.ones(length, length, dtype=torch.bool, device=device).tril()[None]
-    if segments_BT is not None:
-        allowed = allowed & (segments_BT[:, :, None] == segments_BT[:, None, :])
-    return torch.zeros(allowed.shape, dtype=dtype, device=device).masked_fill_(~allowed, -math.inf)[:, None]
+def usual_kernel(device: torch.device, keys: int) -> Kernel:
+    """What is used where nothing was measured."""
+    return "fused" if device.type != "cpu" or keys > EXPLICIT_UP_TO else "explicit"
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    *,
+    scale: float | None = None,
+    softcap: float | None = None,
+    dropout: float = 0.0,
+    kernel: Kernel | None = None,
+) -> Tensor:
     """q (B, H, T, K), k and v (B, G, S, K) with G dividing H; ``mask`` additive, None for plain causal.  Gives (B, H, T, K).
 
-    The softmax is taken in fp32 whatever the type.
+    ``dropout``: of the weights.  ``kernel``: None for the usual choice; a soft cap is always explicit.  The softmax is taken
+    in fp32 whatever the type.
     """
     groups = q.shape[1] // k.shape[1]
-    if q.device.type != "cpu" or k.shape[2] > EXPLICIT_UP_TO:
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=groups > 1)
+    kernel = kernel or usual_kernel(q.device, k.shape[2])
+    if kernel == "fused" and softcap is None:
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=mask is None,
+                                                       scale=scale, enable_gqa=groups > 1)  # fmt: skip
     if mask is None:
         mask = causal_mask(None, q.shape[2], q.dtype, q.device)
     if groups > 1:
         k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-    scores = (q @ k.transpose(-1, -2)) * (1.0 / math.sqrt(q.shape[-1])) + mask
-    return torch.softmax(scores, -1, dtype=torch.float32).to(v.dtype) @ v
+    scores = (q @ k.transpose(-1, -2)) * (1.0 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    weights = torch.softmax(scores + mask, -1, dtype=torch.float32).to(v.dtype)
+    return (functional.dropout(weights, dropout) if dropout else weights) @ v
 
 
 class Attention(nn.Module):
-    """Grouped-query attention (Ainslie et al. 2023) with rotary positions and per-head RMS norm of queries and keys
-    (Henry et al. 2020; as Qwen3).  x (B, T, D) → (B, T, D)."""
+    """Grouped-query attention (Ainslie et al. 2023), by choice with rotary positions and per-head RMS norm of queries and
+    keys (Henry et al. 2020; as Qwen3).  x (B, T, D) → (B, T, D)."""
 
-    def __init__(self, hidden_size: int, num_heads: int, num_key_value_heads: int, head_size: int, norm_eps: float):
+    def __init__(
+        self,
+        hidden_size: int,
+        num_heads: int,
+        num_key_value_heads: int,
+        head_size: int,
+        norm_eps: float,
+        *,
+        query_key_norm: bool = True,
+        bias: bool = False,
+        scale: float | None = None,
+        softcap: float | None = None,
+        dropout: float = 0.0,
+    ):
         super().__init__()
-        self.head_size = head_size
-        self.q_proj = Linear(hidden_size, num_heads * head_size)
-        self.k_proj = Linear(hidden_size, num_key_value_heads * head_size)
-        self.v_proj = Linear(hidden_size, num_key_value_heads * head_size)
-        self.o_proj = Linear(num_heads * head_size, hidden_size)
-        self.q_norm = RMSNorm(head_size, norm_eps)
-        self.k_norm = RMSNorm(head_size, norm_eps)
+        self.head_size, self.scale, self.softcap, self.dropout = head_size, scale, softcap, dropout
+        self.kernel: Kernel | None = None
+        self.q_proj = Linear(hidden_size, num_heads * head_size, bias)
+        self.k_proj = Linear(hidden_size, num_key_value_heads * head_size, bias)
+        self.v_proj = Linear(hidden_size, num_key_value_heads * head_size, bias)
+        self.o_proj = Linear(num_heads * head_size, hidden_size, bias)
+        self.q_norm = RMSNorm(head_size, norm_eps) if query_key_norm else None
+        self.k_norm = RMSNorm(head_size, norm_eps) if query_key_norm else None
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, cos: Tensor | None, sin: Tensor | None, mask: Tensor | None, cache: Cache | None = None
+    ) -> Tensor:
+        """Self-attention; ``cos`` and ``sin`` None where positions are not rotary."""
         heads = [part.unflatten(-1, (-1, self.head_size)) for part in joined(x, self.q_proj, self.k_proj, self.v_proj)]
-        q = rotate(self.q_norm(heads[0]).transpose(1, 2), cos, sin)
-        k = rotate(self.k_norm(heads[1]).transpose(1, 2), cos, sin)
+        q, k = self._normed(heads[0], self.q_norm), self._normed(heads[1], self.k_norm)
+        if cos is not None and sin is not None:
+            q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         v = heads[2].transpose(1, 2)
         if cache is not None:
             k, v = cache.extend(k, v)
-        return self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
+        return self._mixed(q, k, v, mask)
+
+    def keys_and_values(self, source_BSD: Tensor) -> tuple[Tensor, Tensor]:
+        """What `cross` reads of another sequence, (B, G, S, K) each."""
+        k, v = (part.unflatten(-1, (-1, self.head_size)) for part in joined(source_BSD, self.k_proj, self.v_proj))
+        return self._normed(k, self.k_norm), v.transpose(1, 2)
+
+    def cross(self, x: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+        """Attention to another sequence's keys and values."""
+        return self._mixed(self._normed(self.q_proj(x).unflatten(-1, (-1, self.head_size)), self.q_norm), k, v, mask)
+
+    def _normed(self, part_BTHK: Tensor, norm: RMSNorm | None) -> Tensor:
+        return (part_BTHK if norm is None else norm(part_BTHK)).transpose(1, 2)
+
+    def _mixed(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        mixed = attend(q, k, v, mask, scale=self.scale, softcap=self.softcap, dropout=dropout, kernel=self.kernel)
+        return self.o_proj(mixed.transpose(1, 2).flatten(2))

@@ -28,7 +28,8 @@ class Inputs:
 
     ``tokens_BT``: int64.  ``segments_BT``: int32, a token sees only tokens of its own segment; None where a row is one
     segment.  ``pattern``: who sees whom within a segment; ``prefix_B``: lengths of the part that all may see (pattern
-    "prefix").  ``source_BS``: the source tokens of an encoder-decoder.
+    "prefix").  ``source_BS``: the source tokens of an encoder-decoder, of which each row's first ``source_lengths_B`` count
+    (None: all).  ``types_BT``: kinds of tokens (first or second sentence) where a network has embeddings for them; None: all 0.
     """
 
     tokens_BT: "Tensor"
@@ -36,6 +37,8 @@ class Inputs:
     pattern: Pattern = "causal"
     prefix_B: "Tensor | None" = None
     source_BS: "Tensor | None" = None
+    source_lengths_B: "Tensor | None" = None
+    types_BT: "Tensor | None" = None
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class Network(ABC):
     vocabulary: Vocabulary
     context_length: int
     """Longest row that it was built for."""
+    routed_fraction: float = 1.0
+    """Share of its tokens that each expert gets where all get as many; 1 for a network without experts."""
 
     @abstractmethod
     def hidden(self, inputs: Inputs, state: Any = None) -> Hidden:

@@ -1,4 +1,5 @@
-"""What is chosen by measuring before the first step, and kept for every resume: threads, precision, compilation.
+"""What is chosen by measuring before the first step, and kept for every resume: threads, precision, compilation, attention
+kernel.
 
 They change the bits of training, so they are written to ``checkpoints/choices.json`` before the first step and read back by
 every process that goes on.  Tests: tests/train/test_choices.py.
@@ -24,12 +25,14 @@ FILE = "choices.json"
 @dataclass(slots=True)
 class Choices:
     """``asked``: the settings that were decided from; others make the choice anew.  ``facts``: what was measured, units in
-    the names; for run.json.  ``compile`` is None until it is decided."""
+    the names; for run.json.  ``compile`` is None until it is decided; so is ``attention``, which a network without a choice of
+    kernels leaves None."""
 
     asked: dict[str, Any]
     threads: int
     precision: Precision
     compile: bool | None = None
+    attention: str | None = None
     facts: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -200,6 +200,7 @@ class _Training:
         self.clock.closing_seconds = self.checkpoints.require_room(self.model, self.updater) / WRITTEN_BYTES_PER_SECOND
         if self.choices.compile is None:
             self.choices.compile = compilation.decide(self.settings.compile, self.model.network, self._training_seconds)
+        self._choose_attention()
         if self.choices.compile:
             seconds = compilation.compile_network(self.model.network, self._rehearse)
             self.choices.compile = seconds is not None
@@ -213,6 +214,17 @@ class _Training:
                 self.clock.require_a_step(least_seconds)
         self.validated_seconds = 0.0
         self.clock.begin()
+
+    def _choose_attention(self) -> None:
+        """The network's faster attention kernel, recorded or measured."""
+        network = self.model.network
+        if not hasattr(network, "choose_attention"):
+            return
+        if self.choices.attention is None:
+            rows = max(part.stop - part.start for part in self.micro_batches)
+            compiled = bool(self.choices.compile)
+            self.choices.attention = network.choose_attention(rows, network.context_length, compiled)
+        network.use_attention(self.choices.attention)
 
     def _training_seconds(self) -> float:
         """How long training takes uncompiled: what the budget leaves, or its steps times the time of one."""

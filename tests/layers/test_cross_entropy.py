@@ -7,10 +7,14 @@ from telos.layers import cross_entropy
 from telos.layers.cross_entropy import chunk_rows, linear_nll
 
 
-@pytest.fixture(params=[2, 7, 10_000])
+@pytest.fixture(params=[2, 7, 10_000, None])
 def rows_per_chunk(request, monkeypatch):
-    """Chunks smaller than, not dividing, and larger than the rows of the tests."""
-    monkeypatch.setattr(cross_entropy, "chunk_rows", lambda size: request.param)
+    """Chunks smaller than, not dividing, and larger than the rows of the tests; None: one chunk that is kept.  Sums go through
+    two rows at a time."""
+    monkeypatch.setattr(cross_entropy, "CACHED_VALUES", 62)
+    if request.param is not None:
+        monkeypatch.setattr(cross_entropy, "KEPT_VALUES", 0)
+        monkeypatch.setattr(cross_entropy, "chunk_rows", lambda size: request.param)
     return request.param
 
 
@@ -39,6 +43,29 @@ def test_gradient_agrees_with_finite_differences(rows_per_chunk):
     assert torch.autograd.gradcheck(lambda a, b: linear_nll(a, b, targets), (x, weight))
 
 
+@pytest.mark.parametrize("softcap", [None, 1.5])
+@pytest.mark.parametrize("biased", [False, True])
+def test_bias_and_soft_cap_equal_the_plain_loss(rows_per_chunk, biased, softcap):
+    x, weight, targets, g = _problem(torch.float64)
+    bias = torch.linspace(-1, 1, 31, dtype=torch.float64).requires_grad_() if biased else None
+    logits = x @ weight.t() + (0 if bias is None else bias)
+    logits = logits if softcap is None else softcap * torch.tanh(logits / softcap)
+    plain = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    ours = linear_nll(x, weight, targets, bias=bias, softcap=softcap)
+    torch.testing.assert_close(ours, plain, atol=1e-12, rtol=1e-12)
+    leaves = (x, weight) if bias is None else (x, weight, bias)
+    for got, expected in zip(
+        torch.autograd.grad((ours * g).sum(), leaves), torch.autograd.grad((plain * g).sum(), leaves), strict=True
+    ):
+        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
+
+
+def test_gradient_with_bias_and_cap_agrees_with_finite_differences(rows_per_chunk):
+    x, weight, targets, _ = _problem(torch.float64)
+    bias = torch.linspace(-1, 1, 31, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b, c: linear_nll(a, b, targets, bias=c, softcap=2.0), (x, weight, bias))
+
+
 def test_bf16_sums_run_in_fp32():
     """The loss of bf16 logits is that of the same logits in fp32, where a sum in bf16 would be off by percents."""
     generator = torch.Generator().manual_seed(1)
@@ -48,6 +75,26 @@ def test_bf16_sums_run_in_fp32():
     logits = (x @ weight.t()).float()
     exact = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     torch.testing.assert_close(linear_nll(x, weight, targets), exact, atol=1e-4, rtol=1e-5)
+
+
+def test_logits_that_are_kept_give_the_bits_of_those_computed_again(monkeypatch):
+    x, weight, targets, g = _problem(torch.float32)
+    found = []
+    for kept in (0, 2**20):
+        monkeypatch.setattr(cross_entropy, "KEPT_VALUES", kept)
+        nll = linear_nll(x, weight, targets)
+        assert (nll.grad_fn.kept is not None) == bool(kept)
+        found.append([nll, *torch.autograd.grad((nll * g).sum(), (x, weight))])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    with torch.no_grad():
+        assert torch.equal(linear_nll(x, weight, targets), found[0][0])
+
+
+def test_no_rows_and_no_gradient_of_them():
+    x, weight, targets, _ = _problem(torch.float32)
+    nll = linear_nll(x[:0], weight, targets[:0])
+    assert nll.shape == (0,)
+    assert not torch.autograd.grad(nll.sum(), weight)[0].any()
 
 
 def test_never_more_logits_than_a_chunk():

@@ -12,10 +12,13 @@ from safetensors.torch import load_file, save_file
 from telos.foundation.errors import TelosError
 from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
+from telos.layers.experts import Experts
+from telos.layers.rotary import RotaryScaling
 from telos.models import Inputs
-from telos.models.hugging_face import load_model, load_network, save_model
-from telos.models.hugging_face.qwen3 import from_config, to_config
-from telos.models.transformer import Decoder, Transformer
+from telos.models.hugging_face import ARCHITECTURES, architecture_of, load_model, load_network, save_model
+from telos.models.hugging_face.qwen3 import QWEN3
+from telos.models.stacks.network import TransformerNetwork as Decoder
+from telos.models.transformer import Transformer
 from telos.tokens.tokenizers import TrainedTokenizer
 from telos.tokens.tokenizers.byte import Byte
 
@@ -42,6 +45,27 @@ TEXTS = ["The quick brown fox", "春眠不觉晓，处处闻啼鸟。", "", "a"]
 @pytest.fixture(scope="module")
 def tokenizer() -> TrainedTokenizer:
     return Byte().train(lambda: iter([]), 0)
+
+
+def another(spec: Transformer, setting: str) -> Transformer:
+    """The same settings with one changed to a value that has an effect."""
+    changes = {
+        "architecture": {"architecture": "encoder"}, "norm": {"norm": "layer"}, "norm_place": {"norm_place": "after"},
+        "norm_bias": {"norm": "layer", "norm_bias": False}, "positions": {"positions": "alibi"}, "num_heads": {"num_heads": 8},
+        "num_encoder_layers": {"architecture": "encoder_decoder", "num_encoder_layers": 1},
+        "local_rope_theta": {"windows": [None, 8], "local_rope_theta": 5.0}, "rope_scaling": {"rope_scaling": RotaryScaling()},
+        "num_buckets": {"positions": "buckets", "num_buckets": 8}, "windows": {"windows": [None, 8]},
+        "max_distance": {"positions": "buckets", "max_distance": 20}, "activation": {"activation": "relu2"},
+        "experts": {"experts": Experts(num_experts=3)}, "initialization": {"initialization": "normal"},
+        "num_token_types": {"num_token_types": 2}, "dropout": {"dropout": 0.5}, "head_size": {"head_size": 4},
+        "attention_dropout": {"attention_dropout": 0.5}, "stochastic_depth": {"stochastic_depth": 0.5},
+        "num_key_value_heads": {"num_key_value_heads": 2}, "context_length": {"context_length": 100},
+        "intermediate_size": {"intermediate_size": 40}, "hidden_size": {"hidden_size": 64}, "num_layers": {"num_layers": 1},
+    }  # fmt: skip
+    now = getattr(spec, setting)
+    if setting not in changes:
+        changes[setting] = {setting: not now if isinstance(now, bool) else 0.5 + (now or 0)}
+    return spec.replace(**changes[setting])
 
 
 def shaken(network: Decoder, seed: int = 0) -> Decoder:
@@ -239,15 +263,15 @@ def test_saving_again_replaces_the_folder(tokenizer, tmp_path):
 @pytest.mark.parametrize("left_out", ["num_key_value_heads", "head_dim", "tie_word_embeddings", "rms_norm_eps", "rope_theta"])
 def test_what_a_config_leaves_out_means_what_it_means_to_transformers(left_out):
     theirs = transformers.Qwen3Config()
-    given = to_config(
+    given = QWEN3.to_config(
         Transformer(num_layers=1, hidden_size=64, num_heads=64, head_size=2, tie_embeddings=True, norm_eps=0.1), 300
     )
     del given["rope_parameters"]
-    spec, _ = from_config({name: value for name, value in given.items() if name != left_out})
-    found = to_config(spec, 300)[left_out]
+    spec, _ = QWEN3.from_config({name: value for name, value in given.items() if name != left_out})
+    found = QWEN3.to_config(spec, 300)[left_out]
     assert found == (theirs.rope_parameters["rope_theta"] if left_out == "rope_theta" else getattr(theirs, left_out))
     assert found != given[left_out] or left_out == "rope_theta"
-    assert from_config(given | {"num_key_value_heads": None})[0].resolved_key_value_heads == 64
+    assert QWEN3.from_config(given | {"num_key_value_heads": None})[0].resolved_key_value_heads == 64
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
@@ -270,16 +294,25 @@ def spoil(folder: Path, **changes) -> None:
     ("changes", "must", "found"),
     [
         ({"logit_softcap": 30.0}, "every setting in config.json must be known", "'logit_softcap' = 30.0"),
-        ({"architectures": ["LlamaForCausalLM"]}, "a model folder must be a Qwen3ForCausalLM",
-         "config.json says LlamaForCausalLM"),
+        ({"architectures": ["FalconForCausalLM"]},
+         "a model folder must be a Qwen3ForCausalLM, LlamaForCausalLM, GPT2LMHeadModel, Qwen3MoeForCausalLM, "
+         "MixtralForCausalLM, BertForMaskedLM, T5ForConditionalGeneration", "config.json says FalconForCausalLM"),
         ({"hidden_act": "gelu"}, "config.json: hidden_act must be 'silu'", "'gelu'"),
-        ({"attention_bias": True}, "config.json: attention_bias must be False", "True"),
+        ({"attention_bias": True}, "model.safetensors must hold exactly the tensors of config.json's model",
+         "'model.layers.0.self_attn.k_proj.bias' of shape (16,) is missing"),
         ({"use_sliding_window": True}, "config.json: use_sliding_window must be False", "True"),
-        ({"rope_scaling": {"type": "yarn"}}, "config.json: rope_scaling must be None", "{'type': 'yarn'}"),
+        ({"rope_scaling": {"type": "yarn", "factor": 2.0}, "rope_parameters": ...},
+         "config.json: rope_parameters of type yarn must give factor, original_max_position_embeddings",
+         "no 'original_max_position_embeddings'"),
+        ({"rope_parameters": {"rope_type": "linear", "factor": 4.0, "speed": 1}}, "every setting in config.json must be known",
+         "rope_parameters: 'speed' = 1"),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "config.json: rope_scaling and rope_parameters must agree",
+         "{'factor': 2.0, 'rope_type': 'linear'} and {'rope_type': 'default'}"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "config.json: layer_types must all be 'full_attention'",
          "'sliding_attention'"),
-        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "config.json: rope_parameters must be of the default type",
-         "{'rope_type': 'yarn', 'factor': 4.0}"),
+        ({"rope_parameters": {"rope_type": "longrope", "factor": 4.0}},
+         "config.json: rope_parameters must be of type default, linear, llama3, yarn",
+         "{'rope_type': 'longrope', 'factor': 4.0}"),
         ({"rope_theta": 5.0}, "config.json: rope_theta and rope_parameters must agree", "5.0 and 10000.0"),
         ({"hidden_size": ...}, "config.json must give every size of the model", "no 'hidden_size'"),
         ({"vocab_size": ...}, "config.json must give every size of the model", "no 'vocab_size'"),
@@ -362,9 +395,23 @@ def test_saving_with_another_tokenizer_is_refused(tokenizer, tmp_path):
 
 
 def test_every_setting_goes_there_and_back():
-    """A new setting of `Transformer` must have a place in config.json, or this fails."""
     spec = Transformer(num_layers=3, hidden_size=48, num_heads=12, num_key_value_heads=3, head_size=10, intermediate_size=99,
-                       context_length=77, tie_embeddings=True, rope_theta=123.0, norm_eps=3e-5)  # fmt: skip
-    defaults = Transformer()
-    assert all(getattr(spec, name) != getattr(defaults, name) for name in Transformer.model_fields)
-    assert from_config(json.loads(json.dumps(to_config(spec, 500)))) == (spec, 500)
+                       context_length=77, tie_embeddings=True, rope_theta=123.0, norm_eps=3e-5, attention_bias=True,
+                       attention_dropout=0.25, rope_scaling=RotaryScaling(method="yarn", factor=3.0, beta_slow=2.0))  # fmt: skip
+    assert QWEN3.from_config(json.loads(json.dumps(QWEN3.to_config(spec, 500)))) == (spec, 500)
+
+
+@pytest.mark.parametrize("setting", sorted(Transformer.model_fields))
+def test_a_setting_that_no_architecture_has_is_refused_and_none_is_lost(setting, tokenizer, tmp_path):
+    """Each setting in turn: the folder has it, or saving says which it is."""
+    spec = another(Transformer(**SMALL), setting)
+    network = shaken(spec.build(tokenizer.vocabulary))
+    if architecture_of(spec) is None:
+        with pytest.raises(TelosError) as error:
+            save(network, tokenizer, tmp_path / "model")
+        assert error.value.must == f"a model for transformers must be a {', '.join(ARCHITECTURES)}"
+        assert f"{setting}=" in error.value.found
+        return
+    loaded, _ = load_model(save(network, tokenizer, tmp_path / "model"))
+    assert loaded.spec.resolved() == spec.resolved()
+    assert torch.equal(our_logits(loaded, tokens()), our_logits(network.eval(), tokens()))

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from telos.foundation.machine import compiler
 from telos.foundation.record import read
+from telos.models.stacks.network import TransformerNetwork
 from telos.models.transformer import Transformer
 
 SPEC = Transformer(num_layers=2, hidden_size=32, num_heads=2, context_length=24)
@@ -43,6 +44,22 @@ def test_going_on_gives_the_same_bits_in_bf16(run, tokenizer, tmp_path):
     first, second = (load_file(outcome.checkpoint / "model.safetensors") for outcome in (whole, resumed))
     assert resumed.resumed_from == 7
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_attention_kernel_is_measured_once_and_recorded(run, tokenizer, tmp_path, monkeypatch):
+    asked = []
+
+    def choose(self, rows, length, compiled):
+        asked.append((rows, length, compiled))
+        return "fused"
+
+    monkeypatch.setattr(TransformerNetwork, "choose_attention", choose)
+    first, second = (SPEC.build(tokenizer.vocabulary) for _ in range(2))
+    outcome = run(tmp_path / "a", first, budget="3 steps", micro_batch_tokens=48)
+    again = run(tmp_path / "a", second, budget="6 steps", micro_batch_tokens=48)
+    assert (outcome.choices["attention"], again.choices["attention"]) == ("fused", "fused")
+    assert asked == [(2, 24, False)]
+    assert {block.self_attn.kernel for block in second.model.layers} == {"fused"}
 
 
 @pytest.mark.long

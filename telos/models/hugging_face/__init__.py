@@ -1,11 +1,13 @@
 """A model as a folder that transformers loads, and back.
 
-The folder holds model.safetensors, config.json, generation_config.json, the tokenizer's files, README.md (the model card),
+What each architecture is to our `Transformer` stands in one file of this folder; `ARCHITECTURES` has them by name.
+
+A folder holds model.safetensors, config.json, generation_config.json, the tokenizer's files, README.md (the model card),
 lineage.json, and a manifest with the SHA-256 of each; it is written whole or not at all.  Nothing in it is pickled.
-Tests: tests/models/test_hugging_face.py.
+Tests: tests/models/test_hugging_face.py, tests/models/hugging_face/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +15,16 @@ import orjson
 
 from telos.foundation.errors import TelosError
 from telos.foundation.files import MANIFEST, commit_folder, read_json, verify_folder, write_file, write_json
-from telos.models.hugging_face import qwen3
+from telos.models.hugging_face._architecture import Architecture, differences
+from telos.models.hugging_face.bert import BERT
+from telos.models.hugging_face.gpt2 import GPT2_LM
+from telos.models.hugging_face.llama import LLAMA
+from telos.models.hugging_face.mixtral import MIXTRAL
+from telos.models.hugging_face.qwen3 import QWEN3
+from telos.models.hugging_face.qwen3_moe import QWEN3_MOE
+from telos.models.hugging_face.t5 import T5_CONDITIONAL
+from telos.models.saved.tensors import WEIGHTS, check_names, check_types, read_tensors
+from telos.models.transformer import Transformer
 from telos.tokens.saved import BACKEND_FILE, CONFIG_FILE, OWN_FILE
 from telos.tokens.tokenizers import TrainedTokenizer, load_tokenizer
 from telos.tokens.vocabulary import Vocabulary
@@ -21,15 +32,24 @@ from telos.tokens.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from telos.models.transformer import Decoder
+    from telos.models.stacks.network import TransformerNetwork
 
-WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
+ARCHITECTURES: dict[str, Architecture] = {
+    known.name: known for known in (QWEN3, LLAMA, GPT2_LM, QWEN3_MOE, MIXTRAL, BERT, T5_CONDITIONAL)
+}
+"""Name in config.json → what knows its settings (`to_config`, `from_config`) and its tensors' names (`to_theirs`,
+`to_ours`).  Where a network is several of them, the first is what it is saved as."""
+
+TRAINING = "telos_training"
+"""In config.json: settings of training that the architecture has no place for."""
+
+CONFIG = "config.json"
 READ = (WEIGHTS, CONFIG, BACKEND_FILE, CONFIG_FILE, OWN_FILE)
 """The files that decide what the model says."""
 
 
 def save_model(
-    network: "Decoder",
+    network: "TransformerNetwork",
     tokenizer: TrainedTokenizer,
     folder: Path,
     *,
@@ -37,37 +57,51 @@ def save_model(
     lineage: Mapping[str, Any],
     generation: Mapping[str, Any] | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
+    also: Callable[[Path], None] | None = None,
 ) -> None:
     """Write the folder, replacing one that is there.
 
     ``card``: README.md.  ``lineage``: what this came from.  ``generation``: settings of generation_config.json in
-    transformers' names, beside the token ids, which are added.  bfloat16 halves the file and rounds the weights.
+    transformers' names, beside the token ids, which are added.  bfloat16 halves the file and rounds the weights.  ``also``:
+    writes more files into the folder, before it is sealed.
     """
     import torch
     from safetensors.torch import save_file
 
-    vocabulary = network.vocabulary
+    vocabulary, spec = network.vocabulary, network.spec
     _same_tokenizer(vocabulary, tokenizer)
-    end = vocabulary.end_of_text
-    ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end}
-    config = qwen3.to_config(network.spec, vocabulary.size) | ids | {"dtype": dtype, "use_cache": True}
+    known = architecture_of(spec)
+    if known is None:
+        nearest, other = _nearest(spec)
+        raise TelosError(f"a model for transformers must be a {', '.join(ARCHITECTURES)}",
+                         f"no {nearest.name}, the nearest: {', '.join(f'{name}={getattr(spec, name)!r}' for name in other)}",
+                         "change these settings, or save it as our own")  # fmt: skip
+    begin, end = vocabulary.begin_of_text, vocabulary.end_of_text
+    ids = {"bos_token_id": begin, "eos_token_id": end, "pad_token_id": end}
+    if spec.architecture == "encoder_decoder":
+        ids["decoder_start_token_id"] = begin
+    config = known.to_config(spec, vocabulary.size) | ids | {"dtype": dtype, "use_cache": True}
     if vocabulary.size > tokenizer.vocabulary.size:
         config["telos_special_tokens"] = vocabulary.specials
+    back = known.from_config(config)[0]
+    if lost := [name for name in Transformer.TRAINING_ONLY if getattr(back, name) != getattr(spec, name)]:
+        config[TRAINING] = {name: getattr(spec, name) for name in lost}
     with commit_folder(Path(folder), what="model") as made:
-        tensors = {
-            name: value.detach().to("cpu", getattr(torch, dtype)).contiguous() for name, value in network.named_parameters()
-        }
+        parameters = {name: value.detach().to("cpu", getattr(torch, dtype)) for name, value in network.named_parameters()}
+        tensors = {name: value.contiguous() for name, value in known.to_theirs(parameters).items()}
         save_file(tensors, made / WEIGHTS, metadata={"format": "pt"})
         write_json(made / CONFIG, config)
         write_json(made / "generation_config.json", ids | dict(generation or {}))
         tokenizer.save(made)
         write_file(made / "README.md", card)
         write_json(made / "lineage.json", dict(lineage))
+        if also is not None:
+            also(made)
 
 
-def load_model(folder: Path) -> "tuple[Decoder, TrainedTokenizer]":
+def load_model(folder: Path) -> "tuple[TransformerNetwork, TrainedTokenizer]":
     """The network (fp32) and tokenizer of a folder: one that `save_model` wrote, its weights, settings and tokenizer checked
-    against the manifest, or a Qwen3ForCausalLM of transformers' beside the files of one of our tokenizers.
+    against the manifest, or one of `ARCHITECTURES` beside the files of one of our tokenizers.
 
     Raises `TelosError` for a folder that is no model, for damaged files, and for every setting or tensor that our model does
     not have, by name.
@@ -82,7 +116,7 @@ def load_model(folder: Path) -> "tuple[Decoder, TrainedTokenizer]":
     return load_network(folder, tokenizer.vocabulary), tokenizer
 
 
-def load_network(folder: Path, vocabulary: Vocabulary) -> "Decoder":
+def load_network(folder: Path, vocabulary: Vocabulary) -> "TransformerNetwork":
     """The network alone, over a vocabulary that has at most as many tokens as the model; the model's others become
     special tokens (named in config.json where we wrote it, otherwise ``<|unused_0|>`` …)."""
     import torch
@@ -93,43 +127,62 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "Decoder":
         raise TelosError(
             "config.json must be valid JSON", f"{error} ({folder})", "take it from the model's source again"
         ) from None
-    spec, size = qwen3.from_config(config)
+    known = architecture(config)
+    spec, size = known.from_config(config)
+    spec = spec.replace(**config.get(TRAINING, {}))
     network = spec.build(_widen(vocabulary, size, config.get("telos_special_tokens")))
-    tensors = _read_tensors(Path(folder))
-    if spec.tie_embeddings and (head := tensors.pop("lm_head.weight", None)) is not None:
-        embedding = tensors.get("model.embed_tokens.weight")
-        if embedding is None or not torch.equal(head, embedding):
-            raise TelosError(
-                "a model with tied embeddings must have no other lm_head.weight",
-                "one that differs from the embedding",
-                "set tie_word_embeddings to false in config.json",
-            )
+    tensors = known.clean(read_tensors(Path(folder)))
+    _take_copies(tensors, known.copies(spec))
     parameters = dict(network.named_parameters())
-    qwen3.check_names(
-        {name: tuple(p.shape) for name, p in parameters.items()}, {name: tuple(t.shape) for name, t in tensors.items()}
+    shapes = {name: torch.empty_like(parameter, device="meta") for name, parameter in parameters.items()}
+    check_names(
+        {name: tuple(t.shape) for name, t in known.to_theirs(shapes).items()},
+        {name: tuple(t.shape) for name, t in tensors.items()},
     )
+    ours = known.to_ours(tensors)
+    check_types(parameters, ours)
     with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(tensors[name])
-    return network
+        for name, tensor in ours.items():
+            parameters[name].copy_(tensor)
+    return network.eval()
 
 
-def _read_tensors(folder: Path) -> "dict[str, Tensor]":
-    """Name → tensor, from one file or from the parts that an index lists."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def architecture_of(spec: Transformer) -> Architecture | None:
+    """The architecture of transformers' that a Transformer of these settings is; None where there is none."""
+    nearest, other = _nearest(spec)
+    return None if other else nearest
 
-    index = folder / INDEX
-    names = sorted(set(read_json(index)["weight_map"].values())) if index.exists() else [WEIGHTS]
-    tensors: dict[str, Tensor] = {}
-    for name in names:
-        if not (folder / name).is_file():
-            raise TelosError(f"a model folder must have {name}", f"none in {folder}", "copy the whole folder again")
+
+def _nearest(spec: Transformer) -> tuple[Architecture, list[str]]:
+    """The architecture that the settings differ least from, and the settings in which they do."""
+    found = []
+    for known in ARCHITECTURES.values():
         try:
-            tensors |= load_file(folder / name)
-        except SafetensorError as error:
-            raise TelosError(f"{folder / name} must be readable", f"damaged content ({error})", "copy the file again") from None
-    return tensors
+            back, _ = known.from_config(known.to_config(spec, 1))
+        except TelosError:  # sizes that the architecture cannot have, or no encoder where it has one
+            continue
+        found.append((known, differences(spec, back)))
+    return min(found, key=lambda pair: len(pair[1]), default=(QWEN3, ["head_size"]))
+
+
+def architecture(config: Mapping[str, Any]) -> Architecture:
+    """The architecture that a config.json names; `TelosError` where there is none."""
+    named = (config.get("architectures") or [None])[0]
+    if named not in ARCHITECTURES:
+        raise TelosError(f"a model folder must be a {', '.join(ARCHITECTURES)}", f"config.json says {named}",
+                         "convert the model first")  # fmt: skip
+    return ARCHITECTURES[named]
+
+
+def _take_copies(tensors: "dict[str, Tensor]", copies: Mapping[str, str]) -> None:
+    """Remove tensors that repeat another; refuse them where they differ from it."""
+    import torch
+
+    for name, original in copies.items():
+        copy = tensors.pop(name, None)
+        if copy is not None and (original not in tensors or not torch.equal(copy, tensors[original])):
+            raise TelosError(f"a model with tied embeddings must have no other {name}", "one that differs from the embedding",
+                             "set tie_word_embeddings to false in config.json")  # fmt: skip
 
 
 def _widen(vocabulary: Vocabulary, size: int, specials: Mapping[str, int] | None) -> Vocabulary:

@@ -1,0 +1,38 @@
+"""First weights; what they are, and where from, stands in `TransformerNetwork`."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from telos.foundation.random import torch_generator
+
+if TYPE_CHECKING:
+    from telos.models.stacks.network import TransformerNetwork
+
+TO_STREAM = ("o_proj.weight", "down_proj.weight")
+NARROW = 0.02
+
+
+@torch.no_grad()
+def initialise(network: "TransformerNetwork", seed: int) -> None:
+    """Draw every weight from the generator keyed (seed, "weights")."""
+    spec, generator = network.spec, torch_generator(seed, "weights")
+    identity = spec.initialization == "identity"
+    layers = max(1, spec.num_layers)
+    for name, parameter in network.named_parameters():
+        if ".embed_" in name and parameter.ndim == 2:
+            wide = identity and not spec.tie_embeddings
+            parameter.normal_(0, 1.0 if wide else NARROW, generator=generator)
+        elif name.endswith("mlp.gate.weight"):
+            parameter.normal_(0, NARROW, generator=generator)
+        elif parameter.ndim != 2 or name.endswith("relative_bias.weight"):
+            continue  # biases and norms are made 0 and 1
+        elif identity and name.endswith((*TO_STREAM, "lm_head.weight")):
+            parameter.zero_()
+        elif identity:
+            bound = math.sqrt(3 / parameter.shape[1])
+            parameter.uniform_(-bound, bound, generator=generator)
+        else:
+            narrower = math.sqrt(2 * layers) if name.endswith(TO_STREAM) else 1.0
+            parameter.normal_(0, NARROW / narrower, generator=generator)
