@@ -1,6 +1,6 @@
 """The held-out text of a run as every model sees it: one stream of tokens, one list of units, one text for compressors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from telos.corpus.corpus import Corpus
 from telos.corpus.splits import SplitName
 from telos.evaluate.likelihood import FEW_DOCUMENTS, Likelihood, unit_edges
+from telos.foundation.progress import say
+from telos.foundation.units import counted
 from telos.tokens.store import TokenStore
 from telos.tokens.tokenizers import TrainedTokenizer
 
@@ -46,22 +48,35 @@ class HeldOut:
         tokens = np.concatenate([store.document(i) for i in chosen]).astype(np.int64)
         wanted = {store.document_ids[i].decode() for i in chosen}
         texts = [d.text for d in corpus.documents(split) if d.id in wanted]
-        sizes, leads = token_sizes(tokenizer)
+        sizes, leads = stream_sizes(tokenizer, tokens, texts)
         if room[0] > max_bytes:
-            tokens, texts = _beginning(tokens, sizes, texts[0].encode(errors="replace"), max_bytes)
+            kept, texts = _beginning(sizes, texts[0].encode(errors="replace"), max_bytes)
+            tokens, sizes, leads = (np.append(values[:kept], values[-1]) for values in (tokens, sizes, leads))
         bytes_ = np.array([len(text.encode(errors="replace")) for text in texts])
         part = float(bytes_.sum() / max(1, store.num_bytes))
-        return cls(split, tokens, sizes[tokens], leads[tokens], unit_edges(bytes_), unit_kind(len(chosen)), texts, part, for_time)
+        return cls(split, tokens, sizes, leads, unit_edges(bytes_), unit_kind(len(chosen)), texts, part, for_time)
 
     def likelihood(self, nll: np.ndarray) -> Likelihood:
         """From nats of each token to what a model says of this text."""
         return Likelihood.of(nll, self.token_bytes, self.edges, self.token_characters)
 
 
-def token_sizes(tokenizer: TrainedTokenizer) -> tuple[np.ndarray, np.ndarray]:
-    """(bytes that each token stands for, characters that begin in it), int64 (V,)."""
-    pieces = tokenizer.token_bytes
-    return np.array([len(p) for p in pieces]), np.array([sum(byte & 0xC0 != 0x80 for byte in p) for p in pieces])
+def stream_sizes(tokenizer: TrainedTokenizer, tokens: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(bytes that each token of a stream stands for, characters that begin in it), int64; ``texts``: of its documents.
+
+    A line says it where a tokenizer from elsewhere loses a part of the texts, since the bits of that part are nowhere.
+    """
+    if tokenizer.is_exact:
+        pieces = tokenizer.token_bytes
+        sizes, leads = np.array([len(p) for p in pieces]), np.array([sum(byte & 0xC0 != 0x80 for byte in p) for p in pieces])
+        return sizes[tokens], leads[tokens]
+    documents = np.split(tokens, np.flatnonzero(tokens == tokenizer.vocabulary.end_of_text)[:-1] + 1)
+    found = [tokenizer.sizes(ids[:-1], text) for ids, text in zip(documents, texts, strict=True)]
+    lost = sum(not tokenizer.gives_back(ids[:-1].tolist(), text) for ids, text in zip(documents, texts, strict=True))
+    if lost:
+        say(f"the tokenizer loses a part of {counted(lost, 'document')} of {len(texts)} (white space, capitals or unknown "
+            "characters): bits per byte do not hold what it takes to bring that back")  # fmt: skip
+    return np.concatenate([sizes for sizes, _ in found]), np.concatenate([leads for _, leads in found])
 
 
 def unit_kind(documents: int) -> str:
@@ -69,13 +84,13 @@ def unit_kind(documents: int) -> str:
     return "documents" if documents >= FEW_DOCUMENTS else "blocks of text"
 
 
-def _beginning(tokens: np.ndarray, sizes: np.ndarray, text: bytes, most_bytes: int) -> tuple[np.ndarray, list[str]]:
-    """The longest beginning of one document's tokens within ``most_bytes`` that ends with a whole character, and its text."""
-    ends = np.cumsum(sizes[tokens])
+def _beginning(sizes: np.ndarray, text: bytes, most_bytes: int) -> tuple[int, list[str]]:
+    """How many of one document's tokens (of these sizes) lie within ``most_bytes`` and end with a whole character; their text."""
+    ends = np.cumsum(sizes)
     count = max(1, int(np.searchsorted(ends, most_bytes, side="right")))
     while count > 1 and ends[count - 1] < len(text) and text[ends[count - 1]] & 0xC0 == 0x80:
         count -= 1
-    return np.append(tokens[:count], tokens[-1]), [text[: ends[count - 1]].decode(errors="replace")]
+    return count, [text[: ends[count - 1]].decode(errors="replace")]
 
 
 def tail(texts: Iterable[str], total_bytes: int, most_bytes: int) -> list[str]:

@@ -16,7 +16,7 @@ from telos.evaluate.verdict import against_number
 from telos.foundation.errors import TelosError
 from telos.foundation.overrides import apply
 from telos.foundation.spec import Spec
-from telos.held_out import token_sizes, unit_kind
+from telos.held_out import stream_sizes, unit_kind
 from telos.models import Counting
 from telos.result import Scored
 
@@ -48,10 +48,10 @@ def score(load: Callable[[Path], tuple[Any, Any]], model: Path, text: Path, over
     end = built.vocabulary.end_of_text
     encoded = tokenizer.encode_batch(texts)
     tokens = np.concatenate([np.append(ids.astype(np.int64), end) for ids in encoded])
-    sizes, leads = token_sizes(tokenizer)
+    sizes, leads = stream_sizes(tokenizer, tokens, texts)
     nll = built.nll(tokens) if isinstance(built, Counting) else _network(built, tokens, recipe.evaluate.stride)
     edges = unit_edges(np.array([len(one.encode()) for one in texts]))
-    ours = Likelihood.of(nll, sizes[tokens], edges, leads[tokens])
+    ours = Likelihood.of(nll, sizes, edges, leads)
     whole = joined(texts)
     total = float(ours.bytes.sum())
     rungs = [

@@ -103,6 +103,8 @@ def _window_nll(network: Network, tokens: np.ndarray, starts: np.ndarray, length
     targets = tokens[np.minimum(places, len(tokens) - 1)]
     inputs = np.where(places > 0, tokens[np.clip(places - 1, 0, len(tokens) - 1)], end)
     segments = np.cumsum(targets == end, axis=1) - (targets == end)
+    if network.vocabulary.begin_of_text != end:
+        inputs = np.where(inputs == end, network.vocabulary.begin_of_text, inputs)
     device = _device(network)
     read = Inputs(torch.from_numpy(inputs).to(device))
     if segments.any():  # one document a row needs no mask, which is faster

@@ -213,7 +213,7 @@ class Engine:
 
     def _ids(self, prompt: Prompt, begin: bool) -> list[int]:
         given = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
-        ids = [self.model.vocabulary.end_of_text] * begin + [int(i) for i in given]
+        ids = [self.model.vocabulary.begin_of_text] * begin + [int(i) for i in given]
         size = self.model.vocabulary.size
         if not ids:
             raise TelosError("a prompt must have at least one token where no begin of text is put before it", "an empty prompt",

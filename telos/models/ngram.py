@@ -151,6 +151,10 @@ def load(folder: Path) -> KneserNey:
                          f"model_type {facts.get('model_type')!r}", "name another folder")  # fmt: skip
     model = NGram.parse(facts["spec"]).build(Vocabulary(**facts["vocabulary"]))
     arrays = load_file(Path(folder) / "model.safetensors")
+    if len(arrays["counts_1"]) != model.vocabulary.size:
+        raise TelosError("model.safetensors must hold a count for each token of config.json's vocabulary",
+                         f"{len(arrays['counts_1'])} counts, {model.vocabulary.size} tokens",
+                         "take both files from one model")  # fmt: skip
     lengths = range(2, 2 + (len(arrays) - 1) // 2)
     model._set(facts["fitted_tokens"], arrays["counts_1"], [(arrays[f"keys_{k}"], arrays[f"counts_{k}"]) for k in lengths])
     return model

@@ -19,7 +19,7 @@ from telos.tokens.vocabulary import Vocabulary
 
 class Causal(Objective):
     """Predict the next token.  A row of T drawn tokens gives T targets; its inputs are shifted by one, the first being
-    the token before the row in the stream (``end_of_text`` where a document starts), so each token is a target once.
+    the token before the row in the stream (``begin_of_text`` where a document starts), so each token is a target once.
 
     ``mask_documents``: a token sees its own document only.
     """
@@ -29,6 +29,8 @@ class Causal(Objective):
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         targets = row.tokens.astype(np.int64)
         inputs = np.concatenate([[np.int64(row.previous)], targets[:-1]])
+        if vocabulary.begin_of_text != vocabulary.end_of_text:
+            inputs[inputs == vocabulary.end_of_text] = vocabulary.begin_of_text
         segments = (row.documents - row.documents[0]).astype(np.int32)
         if not self.mask_documents:
             segments = np.zeros_like(segments)

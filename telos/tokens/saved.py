@@ -48,7 +48,7 @@ class SavedTokenizer(TrainedTokenizer):
 
     def __init__(self, spec: Tokenizer, content: str, token_bytes: list[bytes]):
         self.spec, self.content = spec, content
-        self.hash = _hash(content)
+        self.hash = content_hash(content)
         self.vocabulary = Vocabulary(len(token_bytes), self.hash, {END_OF_TEXT: len(token_bytes)})
         self.token_bytes = [*token_bytes, b""]
         self._backend: tokenizers.Tokenizer | None = None
@@ -72,7 +72,7 @@ class SavedTokenizer(TrainedTokenizer):
             pieces.extend(safe_pieces(replace_surrogates(text)))
             counts.append(len(pieces) - before)
         encoded: list[np.ndarray] = []
-        for group in _groups(pieces):
+        for group in groups(pieces):
             made = self.backend.encode_batch_fast(group, add_special_tokens=False)
             encoded.extend(np.array(one.ids, np.uint32) for one in made)
         ends = np.cumsum([0, *counts])
@@ -107,6 +107,8 @@ def read_backend(content: str) -> "tokenizers.Tokenizer":
 
     backend = tokenizers.Tokenizer.from_str(content)
     backend.encode_special_tokens = True
+    backend.no_truncation()  # of the texts of whoever saved it
+    backend.no_padding()
     return backend
 
 
@@ -132,16 +134,17 @@ def load(folder: Path) -> TrainedTokenizer:
     except (ValueError, KeyError, TypeError):
         raise TelosError(f"{folder / OWN_FILE} must be readable", "damaged content", again) from None
     content = (folder / BACKEND_FILE).read_bytes().decode(errors="replace")
-    if _hash(content) != written:
-        raise TelosError(f"{folder / BACKEND_FILE} must have the hash {written} of {OWN_FILE}", _hash(content), again)
+    if content_hash(content) != written:
+        raise TelosError(f"{folder / BACKEND_FILE} must have the hash {written} of {OWN_FILE}", content_hash(content), again)
     return Tokenizer.parse(settings).restore(content)
 
 
-def _hash(content: str) -> str:
+def content_hash(content: str) -> str:
+    """16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _groups(pieces: list[str]) -> Iterator[list[str]]:
+def groups(pieces: list[str]) -> Iterator[list[str]]:
     """Runs of pieces of about `GROUP_CHARACTERS` in all."""
     group: list[str] = []
     size = 0

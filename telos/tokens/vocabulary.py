@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 
 END_OF_TEXT = "<|endoftext|>"
+BEGIN_OF_TEXT = "<|beginoftext|>"
+"""Our names of what ends and begins a document; a tokenizer from elsewhere may write them otherwise, and at other ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +12,8 @@ class Vocabulary:
     """Token ids: ordinary tokens 0 … ``size_ordinary``-1, then the end of text, then what objectives append.
 
     ``end_of_text`` ends every document in a token stream, and so stands before the first token of the next: it is the
-    only begin-of-text there is.  ``specials``: name → id, in the order appended; ordinary ids never move.
+    only begin-of-text there is, but for a tokenizer from elsewhere, whose models read ``begin_of_text`` in its place (and whose
+    special tokens may stand among the ordinary ones).  ``specials``: name → id, in the order appended; ordinary ids never move.
     ``tokenizer_hash``: of the tokenizer that these ids belong to.
     """
 
@@ -25,6 +28,11 @@ class Vocabulary:
     @property
     def end_of_text(self) -> int:
         return self.specials[END_OF_TEXT]
+
+    @property
+    def begin_of_text(self) -> int:
+        """What a model reads before a document's first token."""
+        return self.specials.get(BEGIN_OF_TEXT, self.end_of_text)
 
     def with_specials(self, names: tuple[str, ...]) -> "Vocabulary":
         """The vocabulary with more special tokens after the ones it has; a name it has already keeps its id."""

@@ -60,7 +60,8 @@ def test_weights_are_a_function_of_the_seed(kind):
     torch.manual_seed(1)
     again, other = (dict(spec.build(VOCABULARY, seed).named_parameters()) for seed in (1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert any(not torch.equal(first[name], other[name]) for name in first)
+    nothing_to_draw = all(len(parameter.unique()) == 1 for parameter in first.values())  # a convex loss may begin anywhere
+    assert nothing_to_draw or any(not torch.equal(first[name], other[name]) for name in first)
 
 
 @pytest.mark.parametrize("kind", GRADIENT)

@@ -28,6 +28,7 @@ REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "mixture"): {"parts": [{"name": "a", "source": {"kind": "installation"}}]},
     ("telos.corpus.sources", "warc"): {"path": "crawl"},
     ("telos.corpus.filters", "decontaminate"): {"against": "evaluation"},
+    ("telos.tokens.tokenizers", "pretrained"): {"path": "model"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 

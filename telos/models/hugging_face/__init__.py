@@ -7,7 +7,7 @@ lineage.json, and a manifest with the SHA-256 of each; it is written whole or no
 Tests: tests/models/test_hugging_face.py, tests/models/hugging_face/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,6 @@ import orjson
 from telos.foundation.errors import TelosError
 from telos.foundation.files import MANIFEST, commit_folder, read_json, verify_folder, write_file, write_json
 from telos.models.hugging_face._architecture import Architecture, differences
-from telos.models.hugging_face._names import check_names
 from telos.models.hugging_face.bert import BERT
 from telos.models.hugging_face.gpt2 import GPT2_LM
 from telos.models.hugging_face.llama import LLAMA
@@ -24,6 +23,7 @@ from telos.models.hugging_face.mixtral import MIXTRAL
 from telos.models.hugging_face.qwen3 import QWEN3
 from telos.models.hugging_face.qwen3_moe import QWEN3_MOE
 from telos.models.hugging_face.t5 import T5_CONDITIONAL
+from telos.models.saved.tensors import WEIGHTS, check_names, check_types, read_tensors
 from telos.models.transformer import Transformer
 from telos.tokens.saved import BACKEND_FILE, CONFIG_FILE, OWN_FILE
 from telos.tokens.tokenizers import TrainedTokenizer, load_tokenizer
@@ -43,7 +43,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 TRAINING = "telos_training"
 """In config.json: settings of training that the architecture has no place for."""
 
-WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
+CONFIG = "config.json"
 READ = (WEIGHTS, CONFIG, BACKEND_FILE, CONFIG_FILE, OWN_FILE)
 """The files that decide what the model says."""
 
@@ -57,11 +57,13 @@ def save_model(
     lineage: Mapping[str, Any],
     generation: Mapping[str, Any] | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
+    also: Callable[[Path], None] | None = None,
 ) -> None:
     """Write the folder, replacing one that is there.
 
     ``card``: README.md.  ``lineage``: what this came from.  ``generation``: settings of generation_config.json in
-    transformers' names, beside the token ids, which are added.  bfloat16 halves the file and rounds the weights.
+    transformers' names, beside the token ids, which are added.  bfloat16 halves the file and rounds the weights.  ``also``:
+    writes more files into the folder, before it is sealed.
     """
     import torch
     from safetensors.torch import save_file
@@ -93,6 +95,8 @@ def save_model(
         tokenizer.save(made)
         write_file(made / "README.md", card)
         write_json(made / "lineage.json", dict(lineage))
+        if also is not None:
+            also(made)
 
 
 def load_model(folder: Path) -> "tuple[TransformerNetwork, TrainedTokenizer]":
@@ -125,16 +129,14 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "TransformerNetwork":
         ) from None
     known = architecture(config)
     spec, size = known.from_config(config)
-    spec = spec.replace(**config.get(TRAINING, {}))
+    spec = spec.replace(**_training(config))
     network = spec.build(_widen(vocabulary, size, config.get("telos_special_tokens")))
-    tensors = known.clean(_read_tensors(Path(folder)))
+    tensors = known.clean(read_tensors(Path(folder)))
     _take_copies(tensors, known.copies(spec))
     parameters = dict(network.named_parameters())
-    shapes = {name: torch.empty_like(parameter, device="meta") for name, parameter in parameters.items()}
-    check_names(
-        {name: tuple(t.shape) for name, t in known.to_theirs(shapes).items()},
-        {name: tuple(t.shape) for name, t in tensors.items()},
-    )
+    wanted = known.to_theirs({name: torch.empty_like(parameter, device="meta") for name, parameter in parameters.items()})
+    check_names({name: tuple(t.shape) for name, t in wanted.items()}, {name: tuple(t.shape) for name, t in tensors.items()})
+    check_types(wanted, tensors)
     with torch.no_grad():
         for name, tensor in known.to_ours(tensors).items():
             parameters[name].copy_(tensor)
@@ -168,6 +170,15 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
     return ARCHITECTURES[named]
 
 
+def _training(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of training that we wrote beside those of the architecture."""
+    found = config.get(TRAINING, {})
+    if not isinstance(found, dict) or not found.keys() <= set(Transformer.TRAINING_ONLY):
+        raise TelosError(f"config.json: {TRAINING} must hold {', '.join(Transformer.TRAINING_ONLY)} alone", f"{found!r:.80}",
+                         "remove what is not one of them")  # fmt: skip
+    return found
+
+
 def _take_copies(tensors: "dict[str, Tensor]", copies: Mapping[str, str]) -> None:
     """Remove tensors that repeat another; refuse them where they differ from it."""
     import torch
@@ -177,24 +188,6 @@ def _take_copies(tensors: "dict[str, Tensor]", copies: Mapping[str, str]) -> Non
         if copy is not None and (original not in tensors or not torch.equal(copy, tensors[original])):
             raise TelosError(f"a model with tied embeddings must have no other {name}", "one that differs from the embedding",
                              "set tie_word_embeddings to false in config.json")  # fmt: skip
-
-
-def _read_tensors(folder: Path) -> "dict[str, Tensor]":
-    """Name → tensor, from one file or from the parts that an index lists."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    index = folder / INDEX
-    names = sorted(set(read_json(index)["weight_map"].values())) if index.exists() else [WEIGHTS]
-    tensors: dict[str, Tensor] = {}
-    for name in names:
-        if not (folder / name).is_file():
-            raise TelosError(f"a model folder must have {name}", f"none in {folder}", "copy the whole folder again")
-        try:
-            tensors |= load_file(folder / name)
-        except SafetensorError as error:
-            raise TelosError(f"{folder / name} must be readable", f"damaged content ({error})", "copy the file again") from None
-    return tensors
 
 
 def _widen(vocabulary: Vocabulary, size: int, specials: Mapping[str, int] | None) -> Vocabulary:

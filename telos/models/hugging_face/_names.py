@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telos.foundation.errors import TelosError
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -68,20 +66,3 @@ def _fill(pattern: str, numbers: Iterable[str]) -> str:
     for number in numbers:
         pattern = pattern.replace("*", number, 1)
     return pattern
-
-
-def check_names(wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> None:
-    """Tensor name → shape on both sides must be the same; the first that is missing, left over or of another shape is named."""
-
-    def refuse(what: str, names: Iterable[str]) -> None:
-        name = min(names)
-        shapes = f" of shape {found[name]}" if name in found else f" of shape {wanted[name]}"
-        raise TelosError("model.safetensors must hold exactly the tensors of config.json's model", f"'{name}'{shapes} is {what}",
-                         "take both files from one model")  # fmt: skip
-
-    if missing := wanted.keys() - found.keys():
-        refuse("missing", missing)
-    if extra := found.keys() - wanted.keys():
-        refuse("not one of them", extra)
-    if other := [name for name in wanted if tuple(wanted[name]) != tuple(found[name])]:
-        refuse(f"wanted with shape {wanted[min(other)]}", other)

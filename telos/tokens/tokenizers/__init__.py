@@ -7,7 +7,7 @@ Every trained tokenizer lies on disk as Hugging Face ``tokenizer.json`` (so that
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from telos.foundation.spec import Spec
 from telos.tokens.vocabulary import Vocabulary
@@ -38,6 +38,8 @@ class TrainedTokenizer(ABC):
     vocabulary: Vocabulary
     token_bytes: list[bytes]
     """The bytes that each ordinary token stands for; ``b""`` for special ones.  Its length is ``vocabulary.size``."""
+    is_exact: ClassVar[bool] = True
+    """Whether the bytes of a text's tokens are the text's; where not, `sizes` has to see the text."""
 
     @abstractmethod
     def encode(self, text: str) -> "np.ndarray":
@@ -47,6 +49,17 @@ class TrainedTokenizer(ABC):
     @abstractmethod
     def encode_batch(self, texts: Sequence[str]) -> "list[np.ndarray]":
         """`encode` of each text, on all cores."""
+
+    def sizes(self, ids: "np.ndarray", text: str) -> "tuple[np.ndarray, np.ndarray]":
+        """(bytes, characters) that each token of a text stands for, and its end of text: their sums are the text's."""
+        import numpy as np
+
+        pieces = [*(self.token_bytes[i] for i in ids), b""]
+        return np.array([len(p) for p in pieces]), np.array([sum(byte & 0xC0 != 0x80 for byte in p) for p in pieces])
+
+    def gives_back(self, ids: "Iterable[int]", text: str) -> bool:
+        """Whether nothing of the text is lost in its tokens."""
+        return True
 
     def decode_bytes(self, ids: "Iterable[int]") -> bytes:
         """The bytes that the ids stand for; special tokens give nothing."""
