@@ -313,6 +313,8 @@ def spoil(folder: Path, **changes) -> None:
         ({"rope_parameters": {"rope_type": "longrope", "factor": 4.0}},
          "config.json: rope_parameters must be of type default, linear, llama3, yarn",
          "{'rope_type': 'longrope', 'factor': 4.0}"),
+        ({"telos_training": {"hidden_size": 5}}, "config.json: telos_training must hold dropout, attention_dropout, "
+         "stochastic_depth, initialization alone", "{'hidden_size': 5}"),
         ({"rope_theta": 5.0}, "config.json: rope_theta and rope_parameters must agree", "5.0 and 10000.0"),
         ({"hidden_size": ...}, "config.json must give every size of the model", "no 'hidden_size'"),
         ({"vocab_size": ...}, "config.json must give every size of the model", "no 'vocab_size'"),

@@ -129,20 +129,16 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "TransformerNetwork":
         ) from None
     known = architecture(config)
     spec, size = known.from_config(config)
-    spec = spec.replace(**config.get(TRAINING, {}))
+    spec = spec.replace(**_training(config))
     network = spec.build(_widen(vocabulary, size, config.get("telos_special_tokens")))
     tensors = known.clean(read_tensors(Path(folder)))
     _take_copies(tensors, known.copies(spec))
     parameters = dict(network.named_parameters())
-    shapes = {name: torch.empty_like(parameter, device="meta") for name, parameter in parameters.items()}
-    check_names(
-        {name: tuple(t.shape) for name, t in known.to_theirs(shapes).items()},
-        {name: tuple(t.shape) for name, t in tensors.items()},
-    )
-    ours = known.to_ours(tensors)
-    check_types(parameters, ours)
+    wanted = known.to_theirs({name: torch.empty_like(parameter, device="meta") for name, parameter in parameters.items()})
+    check_names({name: tuple(t.shape) for name, t in wanted.items()}, {name: tuple(t.shape) for name, t in tensors.items()})
+    check_types(wanted, tensors)
     with torch.no_grad():
-        for name, tensor in ours.items():
+        for name, tensor in known.to_ours(tensors).items():
             parameters[name].copy_(tensor)
     return network.eval()
 
@@ -172,6 +168,15 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
         raise TelosError(f"a model folder must be a {', '.join(ARCHITECTURES)}", f"config.json says {named}",
                          "convert the model first")  # fmt: skip
     return ARCHITECTURES[named]
+
+
+def _training(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of training that we wrote beside those of the architecture."""
+    found = config.get(TRAINING, {})
+    if not isinstance(found, dict) or not found.keys() <= set(Transformer.TRAINING_ONLY):
+        raise TelosError(f"config.json: {TRAINING} must hold {', '.join(Transformer.TRAINING_ONLY)} alone", f"{found!r:.80}",
+                         "remove what is not one of them")  # fmt: skip
+    return found
 
 
 def _take_copies(tensors: "dict[str, Tensor]", copies: Mapping[str, str]) -> None:

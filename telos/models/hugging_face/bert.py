@@ -6,6 +6,7 @@ Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers for L
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from telos.foundation.progress import say
 from telos.models.hugging_face._architecture import ACTIVATIONS, Architecture, activation
 from telos.models.hugging_face._names import Rename, modules
 from telos.models.transformer import Transformer
@@ -13,6 +14,8 @@ from telos.models.transformer import Transformer
 if TYPE_CHECKING:
     from torch import Tensor
 
+NEXT_SENTENCE = ("bert.pooler.", "cls.seq_relationship.")
+"""Google's folders hold both heads of pre-training."""
 _LAYER, _OURS = "bert.encoder.layer.*.", "model.layers.*."
 
 
@@ -65,9 +68,12 @@ class Bert(Architecture):
                 "cls.predictions.decoder.bias": "cls.predictions.bias"}  # fmt: skip
 
     def clean(self, tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
-        """Norms were once called gamma and beta, and the places 0, 1, 2 … saved."""
+        """Norms were once called gamma and beta, the places 0, 1, 2 … saved, and the head of another task beside this one's."""
         named = {_modern(name): tensor for name, tensor in tensors.items()}
-        return {name: tensor for name, tensor in named.items() if name != "bert.embeddings.position_ids"}
+        named.pop("bert.embeddings.position_ids", None)
+        if left := sorted(name for name in named if name.startswith(NEXT_SENTENCE)):
+            say(f"left out, since they predict whether a sentence follows and no masked token: {', '.join(left)}")
+        return {name: tensor for name, tensor in named.items() if name not in left}
 
 
 def _modern(name: str) -> str:

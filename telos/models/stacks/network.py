@@ -120,16 +120,16 @@ class TransformerNetwork(nn.Module, Network):
             state.memory, _ = self._memory(inputs)
         positions = state.lengths_B[:, None] + torch.arange(tokens.shape[1], device=tokens.device)
         held = int(state.lengths_B.max()) + tokens.shape[1]
-        distances = masks.distances(positions, held)
         prefix = inputs.prefix_B if inputs.pattern == "prefix" else None
 
         def allowed(window: int | None) -> Tensor:
+            distances = masks.distances(positions, held)
             seen = distances <= 0
             if prefix is not None:
                 seen = seen | (torch.arange(held, device=tokens.device) < prefix[:, None])[:, None]
             return seen if window is None else seen & masks.within(distances, window, causal=True)
 
-        places = Places(positions, positions, distances, allowed)
+        places = Places(positions, positions, held, allowed)
         result = self.model(self._embedded(tokens), inputs.types_BT, places, Block.__call__, state=state, memory=state.memory)
         state.lengths_B = state.lengths_B + tokens.shape[1]
         return result
@@ -219,4 +219,4 @@ def whole_places(tokens_BT: Tensor, segments_BT: Tensor | None, causal: bool, pr
     def allowed(window: int | None) -> Tensor:
         return masks.visible(length, device, segments_BT, causal=causal, prefix_B=prefix_B, window=window)
 
-    return Places(places, absolute, masks.distances(places, length), allowed)
+    return Places(places, absolute, length, allowed)

@@ -25,14 +25,18 @@ Run = Callable[..., tuple[Tensor, Tensor | None]]
 
 @dataclass(slots=True)
 class Places:
-    """Where the tokens of a call stand.  ``places_BT``: in their row, for rotary positions, distances and caches;
-    ``absolute_BT``: in their document, for positions that are added.  ``distances_BTS``: key's place − query's.
-    ``allowed``: window → who sees whom, bool (B or 1, T, S)."""
+    """Where the tokens of a call stand.  ``places_BT``: in their row, for rotary positions and caches; ``absolute_BT``: in their
+    document, for positions that are added.  ``num_keys``: S, how many keys there are.  ``allowed``: window → who sees whom, bool
+    (B or 1, T, S)."""
 
     places_BT: Tensor
     absolute_BT: Tensor
-    distances_BTS: Tensor
+    num_keys: int
     allowed: Callable[[int | None], Tensor]
+
+    def distances(self) -> Tensor:
+        """Key's place − query's, (B or 1, T, S)."""
+        return masks.distances(self.places_BT, self.num_keys)
 
 
 class Stack(nn.Module):
@@ -68,13 +72,12 @@ class Stack(nn.Module):
         x, dtype = self._read(embedded, types_BT, places), embedded.dtype
         seen: dict[int | None, tuple[Tensor, Tensor | None, Tensor | None]] = {}
         penalties = []
-        held = places.distances_BTS.shape[2]
         for index, block in enumerate(self.layers):
             window = self.spec.window(index)
             if window not in seen:
                 seen[window] = (self._mask(places, window, dtype), *self._rotary(places, window, dtype))
             mask, cos, sin = seen[window]
-            cache = None if state is None else state.cache(index, places.places_BT, held)
+            cache = None if state is None else state.cache(index, places.places_BT, places.num_keys)
             source = None if memory is None else memory[index]
             x, penalty = run(block, x, Beside(mask, cos, sin, cache, source, self._depth(index, x)))
             if penalty is not None:
@@ -119,9 +122,9 @@ class Stack(nn.Module):
         """Who sees whom, with the biases of distances where positions are such: (B or 1, 1 or H, T, S)."""
         mask = masks.additive(places.allowed(window), dtype)
         if self.spec.positions == "alibi":
-            return mask + alibi(places.distances_BTS, self.spec.num_heads).to(dtype)
+            return mask + alibi(places.distances(), self.spec.num_heads).to(dtype)
         if self.relative_bias is not None:
-            return mask + self.relative_bias(places.distances_BTS).to(dtype)
+            return mask + self.relative_bias(places.distances()).to(dtype)
         return mask
 
     def _depth(self, index: int, x: Tensor) -> Tensor | None:
