@@ -32,7 +32,7 @@ class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
     holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata: labels, pairs,
     dates; of "spans" the places move with the text (`telos.corpus.spans`).  ``label_field``: the field or column with the
-    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with (a translation …).
+    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with.
     ``columns``: names of the columns of CSV and TSV without a header line.
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
