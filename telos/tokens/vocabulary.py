@@ -20,6 +20,9 @@ class Vocabulary:
     specials: dict[str, int] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))  # a list, where it was read from JSON
+
     @property
     def size(self) -> int:
         return self.size_ordinary + len(self.specials)
