@@ -53,7 +53,7 @@ class Classifier:
             raise TelosError("a model to classify with must have been trained with objective=classification",
                              f"{folder} was trained for {kind}",
                              "train one: telos run TEXTS corpus.label_field=NAME objective=classification")  # fmt: skip
-        objective, labels = found
+        objective, labels = found[0], found[1]
         vocabulary = network.vocabulary.with_labels(labels)
         network.vocabulary = vocabulary
         owned = objective.build(network, vocabulary)

@@ -70,7 +70,7 @@ def _baselines(prepared: Prepared, held: HeldOut, measured: Measured, true: np.n
 
 
 def validation(
-    objective: Objective, prepared: Prepared, held: HeldOut, owned: Any, clock: Clock, closing: Callable[[], float]
+    objective: Objective, prepared: Prepared, held: HeldOut, owned: Any, *, clock: Clock, closing: Callable[[], float]
 ) -> Callable[[Any], dict[str, float]] | None:
     """Measures some validation documents, and by the time that takes keeps enough of the budget for the held-out ones.
     ``closing``: seconds that saving and report take."""

@@ -167,7 +167,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
     if recipe.objective.unit == "document":
         closing = partial(closing_seconds, recipe.training.budget)
-        evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock, closing)
+        evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock=clock, closing=closing)
     else:
         scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
         evaluate = _validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens)

@@ -8,6 +8,7 @@ Finds short phrases wherever they stand; the best of the small models on single 
 Tests: tests/models/test_convolution.py (torch.nn.Conv1d, padding, texts shorter than a filter).
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -62,7 +63,8 @@ class Filters(nn.Module, TextEncoder):
         self.compute_dtype = torch.float32
         self.embeddings = nn.Parameter(torch.empty(vocabulary.size, spec.embedding_size))
         # A filter is a row of a matrix (its w·D weights): the optimizers of matrices can take it.
-        self.filters = nn.ModuleList(Linear(w * spec.embedding_size, spec.num_filters, bias=True) for w in spec.widths)
+        made = [Linear(width * spec.embedding_size, spec.num_filters, bias=True) for width in spec.widths]
+        self.filters: Sequence[Linear] = nn.ModuleList(made)  # type: ignore[assignment]
         generator = torch_generator(seed, "weights")
         with torch.no_grad():
             self.embeddings.normal_(0, 1, generator=generator)

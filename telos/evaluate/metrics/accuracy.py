@@ -2,8 +2,8 @@
 
     p̂ = right ÷ n          (p̂ + z²/2n ± z √(p̂ (1 − p̂) / n + z² / 4n²)) ÷ (1 + z²/n),   z the 97.5 % quantile of the normal
 
-Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference"; unlike p̂ ± z·SE it never leaves 0 to 1 and holds
-near both ends and for few answers (Brown, Cai and DasGupta 2001, "Interval Estimation for a Binomial Proportion").
+Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference"; unlike p̂ ± z·SE it never leaves 0 to 1 and
+holds near both ends and for few answers (Brown, Cai and DasGupta 2001, "Interval Estimation for a Binomial Proportion").
 Takes arrays of truths.  Tests: tests/evaluate/metrics/test_accuracy.py (scipy's interval, scikit-learn's accuracy).
 """
 
