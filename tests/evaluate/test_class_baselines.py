@@ -20,7 +20,8 @@ def written(folder, texts, labels, names):
 def made_up(seed, n):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, n)
-    return ["".join(rng.choice(list("abcdefgh好坏"[2 * k : 2 * k + 6]), rng.integers(1, 12))) for k in labels], [str(k) for k in labels]
+    letters = [list("abcdefgh好坏"[2 * k : 2 * k + 6]) for k in labels]
+    return ["".join(rng.choice(some, rng.integers(1, 12))) for some in letters], [str(k) for k in labels]
 
 
 @pytest.mark.parametrize("at_once", [2**22, 40])
