@@ -1,5 +1,6 @@
 """What a model and an objective need to know of a tokenizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 END_OF_TEXT = "<|endoftext|>"
@@ -14,12 +15,16 @@ class Vocabulary:
     ``end_of_text`` ends every document in a token stream, and so stands before the first token of the next: it is the
     only begin-of-text there is, but for a tokenizer from elsewhere, whose models read ``begin_of_text`` in its place (and whose
     special tokens may stand among the ordinary ones).  ``specials``: name → id, in the order appended; ordinary ids never move.
-    ``tokenizer_hash``: of the tokenizer that these ids belong to.
+    ``tokenizer_hash``: of the tokenizer that these ids belong to.  ``labels``: names of the classes that documents have, by id.
     """
 
     size_ordinary: int
     tokenizer_hash: str
     specials: dict[str, int] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))  # a list, where it was read from JSON
 
     @property
     def size(self) -> int:
@@ -38,3 +43,7 @@ class Vocabulary:
         """The vocabulary with more special tokens after the ones it has; a name it has already keeps its id."""
         new = [name for name in names if name not in self.specials]
         return replace(self, specials=self.specials | {name: self.size + i for i, name in enumerate(new)})
+
+    def with_labels(self, names: Sequence[str]) -> "Vocabulary":
+        """The vocabulary with these names of classes."""
+        return replace(self, labels=tuple(names))
