@@ -28,7 +28,8 @@ class Inputs:
 
     ``tokens_BT``: int64.  ``segments_BT``: int32, a token sees only tokens of its own segment; None where a row is one
     segment.  ``pattern``: who sees whom within a segment; ``prefix_B``: lengths of the part that all may see (pattern
-    "prefix").  ``source_BS``: the source tokens of an encoder-decoder.
+    "prefix").  ``source_BS``: the source tokens of an encoder-decoder, ``source_lengths_B`` of them a row, the rest padding
+    (None: all).  With a state, the source comes with the first tokens alone.
     """
 
     tokens_BT: "Tensor"
@@ -36,6 +37,7 @@ class Inputs:
     pattern: Pattern = "causal"
     prefix_B: "Tensor | None" = None
     source_BS: "Tensor | None" = None
+    source_lengths_B: "Tensor | None" = None
 
 
 @dataclass(slots=True)

@@ -18,12 +18,15 @@ from telos.tokens.store import TokenStore
 class Row:
     """``tokens`` (n,): the drawn ids, n = raw length (less in an epoch's last row).  ``previous``: the token before them
     in the stream (``end_of_text`` at the start).  ``documents`` (n,) int64: ordinal in the store of each token's document.
-    ``number``: the row's place in the endless sequence, which keys its random draws."""
+    ``number``: the row's place in the endless sequence, which keys its random draws.  A row that is one document may have its
+    ``label`` (class id) and its ``target`` (the ids of the text that it is paired with)."""
 
     tokens: np.ndarray
     previous: int
     documents: np.ndarray
     number: int
+    label: int | None = None
+    target: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,11 @@
 """What a model and an objective need to know of a tokenizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -30,3 +35,11 @@ class Vocabulary:
         """The vocabulary with more special tokens after the ones it has; a name it has already keeps its id."""
         new = [name for name in names if name not in self.specials]
         return replace(self, specials=self.specials | {name: self.size + i for i, name in enumerate(new)})
+
+    def ended(self, ids: "np.ndarray | Sequence[int]") -> "np.ndarray":
+        """The ids of one text with the end of text behind them, once; int64."""
+        import numpy as np
+
+        whole = np.asarray(ids, np.int64)
+        has_end = len(whole) > 0 and whole[-1] == self.end_of_text
+        return whole if has_end else np.append(whole, self.end_of_text)
