@@ -10,13 +10,16 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telos import __version__
 from telos.foundation import files, machine, progress
 from telos.foundation.errors import TelosError
 from telos.recipe import Run
 from telos.result import Result, Scored, Stopped
+
+if TYPE_CHECKING:
+    from telos.generate.engine import Generation
 
 DISK_BYTES_PER_TEXT_BYTE = 4
 """Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
@@ -160,15 +163,32 @@ def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) ->
     engine = Engine(*_fast(load(model)))
     loaded = time.perf_counter()
     made = engine.generate(prompts, sampling)
-    tokens = sum(len(one.tokens) for one in made)
-    return {
-        "generations": [{"prompt": prompt, "text": one.text, "finish_reason": one.finish_reason, "tokens": len(one.tokens)}
-                        for prompt, one in zip(prompts, made, strict=True)],
-        "settings": sampling.dump(),
-        "load_seconds": loaded - began,
-        "seconds": time.perf_counter() - loaded,
-        "tokens_per_second": tokens / max(1e-9, time.perf_counter() - loaded),
-    }  # fmt: skip
+    told = [_told(prompt, one) for prompt, one in zip(prompts, made, strict=True)]
+    return _timed(told, sampling.dump(), loaded - began, time.perf_counter() - loaded)
+
+
+def beam_search(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """The most probable continuations of each prompt, best first; ``settings`` are those of `Beam`."""
+    from telos.generate.beam import Beam
+    from telos.generate.engine import Engine
+
+    beam = Beam(**settings)
+    began = time.perf_counter()
+    engine = Engine(*_fast(load(model)))
+    loaded = time.perf_counter()
+    made = engine.beam_search(prompts, beam)
+    told = [_told(prompt, one) | {"score": score} for prompt, best in zip(prompts, made, strict=True) for one, score in best]
+    return _timed(told, beam.dump(), loaded - began, time.perf_counter() - loaded)
+
+
+def _told(prompt: str, one: "Generation") -> dict[str, Any]:
+    return {"prompt": prompt, "text": one.text, "finish_reason": one.finish_reason, "tokens": len(one.tokens)}
+
+
+def _timed(told: list[dict[str, Any]], settings: dict[str, Any], load_seconds: float, seconds: float) -> dict[str, Any]:
+    tokens = sum(one["tokens"] for one in told)
+    return {"generations": told, "settings": settings, "load_seconds": load_seconds, "seconds": seconds,
+            "tokens_per_second": tokens / max(1e-9, seconds)}  # fmt: skip
 
 
 def stream(model: str | Path, prompt: str, settings: dict[str, Any]) -> Iterator[str]:

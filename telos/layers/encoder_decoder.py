@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from telos.layers.cells import Cell, Kind, Steps, run
 from telos.layers.linear import Linear
+from telos.layers.recurrent_step import Cell, Kind, Steps, run
 from telos.layers.source_attention import Score, Source, SourceAttention
 
 Kept = list[tuple[Tensor, ...]]

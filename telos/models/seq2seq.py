@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.foundation.random import torch_generator
-from telos.layers.cells import Cell
 from telos.layers.cross_entropy import chunk_rows, linear_nll
 from telos.layers.encoder_decoder import Decoder, Encoder, joined
 from telos.layers.linear import Linear
+from telos.layers.recurrent_step import Cell
 from telos.layers.source_attention import Source, SourceAttention
 from telos.models import Hidden, Inputs, Model, Network, Pattern, Role
 from telos.tokens.vocabulary import Vocabulary
@@ -107,9 +107,8 @@ class State:
 class EncoderDecoder(nn.Module, Network):
     """A built `Seq2Seq`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation: cells as `telos.layers.cells.Cell.initialise` says; embeddings N(0, 1), or N(0, 1/D) where they are tied to
-    the head; other matrices uniform with variance 1/fan-in (LeCun et al. 1998); an untied head zero, so that the loss begins at
-    log V.
+    Initialisation: cells as `Cell.initialise` says; embeddings N(0, 1), or N(0, 1/D) where they are tied to the head; other
+    matrices uniform with variance 1/fan-in (LeCun et al. 1998); an untied head zero, so that the loss begins at log V.
     """
 
     spec: Seq2Seq

@@ -8,8 +8,8 @@ GRU (Cho et al. 2014, with the reset gate behind the product, as cuDNN and torch
 
     r, z = σ(W x + U h + b),  n = tanh(W x + b + r ⊙ (U h + b′)),  h′ = (1 − z) ⊙ n + z ⊙ h
 
-Gates stand in torch's order (LSTM i, f, g, o; GRU r, z, n).  Tests: tests/layers/test_cells.py (torch.nn.LSTM and GRU: values and
-gradients).
+Gates stand in torch's order (LSTM i, f, g, o; GRU r, z, n).  Tests: tests/layers/test_recurrent_step.py (torch.nn.LSTM and GRU:
+values and gradients).
 """
 
 from typing import Literal

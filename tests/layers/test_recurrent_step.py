@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from telos.layers.cells import Cell, Steps, run
+from telos.layers.recurrent_step import Cell, Steps, run
 
 X = torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(1))
 LENGTHS = torch.tensor([7, 3, 1])
