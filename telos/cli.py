@@ -238,10 +238,10 @@ def generate(  # noqa: PLR0917
     settings = {"max_tokens": max_tokens, "temperature": 0.8} | drawing
     if as_json or len(prompts) > 1:
         done = run.generate(model, prompts, settings)
-        _answer(done, as_json, "\n\n".join(one["prompt"] + one["text"] for one in done["generations"]))
+        _answer(done, as_json, "\n\n".join(one["prompt"] * done["continued"] + one["text"] for one in done["generations"]))
         return
     pieces = run.stream(model, prompts[0], settings)  # checks model and prompt before anything is shown
-    for piece in chain([prompts[0]], pieces, ["\n"]):
+    for piece in chain(pieces, ["\n"]):
         sys.stdout.write(piece)
         sys.stdout.flush()
 

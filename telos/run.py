@@ -9,6 +9,7 @@ settings, or of texts that have changed since, is left alone.
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from telos import __version__
 from telos.foundation import files, machine, progress
 from telos.foundation.errors import TelosError
 from telos.recipe import Run
-from telos.result import Result, Scored, Stopped
+from telos.result import Result, Scored, ScoredPairs, Stopped
 
 if TYPE_CHECKING:
     from telos.generate.engine import Generation
@@ -145,7 +146,7 @@ def load(folder: str | Path) -> tuple[Any, Any]:
     return load_model(folder)
 
 
-def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored:
+def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:
     """Bits per byte of a file or folder under a model.  ``overrides``: settings of `Files`, `Clean` and `Evaluate`, as
     ``corpus.text_field=body``."""
     from telos import scoring
@@ -154,7 +155,8 @@ def score(model: str | Path, text: str | Path, overrides: list[str] | None = Non
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """Continue each prompt; ``settings`` are those of `Sampling`."""
+    """Continue each prompt, or answer it; ``settings`` are those of `Sampling`.  "continued": whether a text goes on from its
+    prompt, or is an encoder-decoder's answer to it."""
     from telos.generate.engine import Engine
     from telos.generate.sampling import Sampling
 
@@ -164,7 +166,7 @@ def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) ->
     loaded = time.perf_counter()
     made = engine.generate(prompts, sampling)
     told = [_told(prompt, one) for prompt, one in zip(prompts, made, strict=True)]
-    return _timed(told, sampling.dump(), loaded - began, time.perf_counter() - loaded)
+    return _timed(told, sampling.dump(), loaded - began, time.perf_counter() - loaded) | {"continued": engine.continues}
 
 
 def beam_search(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
@@ -192,12 +194,14 @@ def _timed(told: list[dict[str, Any]], settings: dict[str, Any], load_seconds: f
 
 
 def stream(model: str | Path, prompt: str, settings: dict[str, Any]) -> Iterator[str]:
-    """The continuation of one prompt in pieces, as they become certain."""
+    """One prompt and its continuation in pieces, as they become certain; of an encoder-decoder the answer alone."""
     from telos.generate.engine import Engine
     from telos.generate.sampling import Sampling
 
     sampling = Sampling(**settings)
-    return Engine(*_fast(load(model))).stream(prompt, sampling)
+    engine = Engine(*_fast(load(model)))
+    pieces = engine.stream(prompt, sampling)  # which checks the prompt
+    return chain([prompt], pieces) if engine.continues else pieces
 
 
 def _fast(loaded: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -46,6 +46,10 @@ def network_nll(
     """
     import torch
 
+    patterns = getattr(getattr(network, "spec", None), "patterns", {"causal"})
+    if "causal" not in patterns:
+        raise TelosError("a text is scored by a model with causal attention",
+                         f"'{network.spec.kind()}' has {', '.join(sorted(patterns))}", "choose another model")  # fmt: skip
     longest = network.context_length
     length = longest if context_length is None else context_length
     if not 1 <= length <= longest:

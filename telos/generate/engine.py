@@ -24,7 +24,7 @@ from telos.generate.characters import Characters
 from telos.generate.detokenize import Detokenizer
 from telos.generate.lanes import CountingLanes, Lanes, NetworkLanes, reads_source
 from telos.generate.sampling import Sampling
-from telos.models import Counting, Network
+from telos.models import Counting, Model, Network
 from telos.tokens.tokenizers import TrainedTokenizer
 
 Prompt = str | Sequence[int]
@@ -87,6 +87,15 @@ class Engine:
                              "load both from one model folder")  # fmt: skip
         self.model, self.tokenizer = model, tokenizer
         self._reads_source = reads_source(model)
+        if isinstance(model, Network) and not self._reads_source and "causal" not in getattr(model, "spec", Model).patterns:
+            raise TelosError("text is written by a model with causal or encoder_decoder attention",
+                             f"'{model.spec.kind()}' has {', '.join(sorted(model.spec.patterns))}",
+                             "choose another model")  # fmt: skip
+
+    @property
+    def continues(self) -> bool:
+        """Whether a text goes on from its prompt; an encoder-decoder answers it with a text of its own."""
+        return not self._reads_source
 
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling | None = None, *, begin: bool = True, rows_at_once: int = 16

@@ -202,3 +202,21 @@ def test_a_source_longer_than_the_context_is_refused(translator, tokenizer):
         Engine(translator, tokenizer).generate(["x" * 24])
     assert error.value.must == "a prompt must fit into the model's context of 24 tokens"
     assert error.value.found == "25 tokens (one of them ends it)"
+
+
+def test_a_model_that_looks_both_ways_is_refused(echo, tokenizer):
+    class Both(Transformer):
+        """Looks both ways."""
+
+        patterns = frozenset({"bidirectional"})
+
+        @classmethod
+        def kind(cls):
+            return "both"
+
+    network = echo(tokenizer.vocabulary)
+    network.spec = Both()
+    with pytest.raises(TelosError) as error:
+        Engine(network, tokenizer)
+    assert error.value.must == "text is written by a model with causal or encoder_decoder attention"
+    assert error.value.found == "'both' has bidirectional"

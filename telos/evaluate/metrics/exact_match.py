@@ -2,8 +2,9 @@
 
     p = matches ÷ n,   interval: those p₀ that a normal test at 5 % does not refuse
 
-Takes pairs (answers, references) of lists of texts.  The interval is Wilson's (1927, "Probable Inference, the Law of Succession,
-and Statistical Inference"), which holds its 95 % also near 0 and 1.  Tests: tests/evaluate/metrics/test_exact_match.py (SciPy).
+Takes (answers, references), lists of texts; an answer of None was not finished, and matches nothing.  The interval is Wilson's
+(1927, "Probable Inference, the Law of Succession, and Statistical Inference"), which holds its 95 % also near 0 and 1.
+Tests: tests/evaluate/metrics/test_exact_match.py (SciPy's interval).
 """
 
 import math
@@ -30,9 +31,9 @@ class ExactMatchMeter(Meter):
         self.spec = spec
         self.matches = self.seen = 0
 
-    def update(self, observed: tuple[Sequence[str], Sequence[str]]) -> None:
+    def update(self, observed: tuple[Sequence[str | None], Sequence[str]]) -> None:
         for answer, reference in zip(*observed, strict=True):
-            self.matches += self._plain(answer) == self._plain(reference)
+            self.matches += answer is not None and self._plain(answer) == self._plain(reference)
             self.seen += 1
 
     def merge(self, other: "ExactMatchMeter") -> None:

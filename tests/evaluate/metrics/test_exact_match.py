@@ -17,6 +17,7 @@ def test_known_value_with_its_facts():
     value = _seen((["WALK", "RUN", "走"], ["WALK", "RUN ", "走"])).compute()
     assert value.value == pytest.approx(2 / 3)
     assert (value.unit, value.n, value.higher_is_better) == ("fraction", 3, True)
+    assert _seen(([None], ["None"])).compute().value == 0
 
 
 @pytest.mark.parametrize(("answer", "reference", "equal"), [
