@@ -74,15 +74,15 @@ class Decoder(nn.Module):
     def forward(self, y_BTE: Tensor, source: Source | None, carried_BND: Tensor, remember: bool) -> tuple[Tensor, list[Tensor]]:
         """Outputs (B, T, D), and to ``remember`` what is carried after each step (each (B, N, D))."""
         steps = [Steps(cell, y_BTE.dtype) for cell in self.cells]  # type: ignore[arg-type]
-        read_BTG = steps[0].read(y_BTE)
+        reads, ys = steps[0].read(y_BTE).unbind(1), y_BTE.unbind(1)  # of a slice the gradient would be as large as the whole
         *flat, output = carried_BND.unbind(1)
         size = len(flat) // len(steps)
         kept = [tuple(flat[i : i + size]) for i in range(0, len(flat), size)]
         outputs: list[Tensor] = []
         history: list[Tensor] = []
-        for t in range(y_BTE.shape[1]):
+        for t in range(len(ys)):
             context = None
-            read = read_BTG[:, t]
+            read = reads[t]
             if self._asks_before:
                 context = self._attend(kept[-1][0], source)
                 read = read + steps[0].also(context)
@@ -94,7 +94,7 @@ class Decoder(nn.Module):
                 kept[layer] = step.step(read, kept[layer])
             output = kept[-1][0]
             if context is not None:
-                output = torch.tanh(self.combine(torch.cat([output, context, y_BTE[:, t]], -1)))
+                output = torch.tanh(self.combine(torch.cat([output, context, ys[t]], -1)))
             elif self.fed:
                 output = torch.tanh(self.combine(torch.cat([output, self._attend(output, source)], -1)))
             outputs.append(output)

@@ -85,13 +85,13 @@ def run(cell: Cell, x_BTI: Tensor, lengths_B: Tensor | None, reverse: bool = Fal
     are those carried.
     """
     steps = Steps(cell, x_BTI.dtype)
-    read_BTG = steps.read(x_BTI)
+    reads = steps.read(x_BTI).unbind(1)
     B, T = x_BTI.shape[:2]
     kept: tuple[Tensor, ...] = tuple(x_BTI.new_zeros(B, cell.hidden_size) for _ in range(KEPT[cell.kind]))
     values: list[Tensor] = [x_BTI] * T
     shortest = T if lengths_B is None else int(lengths_B.min())
     for t in reversed(range(T)) if reverse else range(T):
-        new = steps.step(read_BTG[:, t], kept)
+        new = steps.step(reads[t], kept)
         if lengths_B is not None and t >= shortest:
             real = (t < lengths_B)[:, None]
             new = tuple(torch.where(real, one, before) for one, before in zip(new, kept, strict=True))
