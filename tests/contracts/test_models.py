@@ -127,6 +127,11 @@ def test_a_target_is_read_from_its_beginning_and_a_source_as_a_whole_without_its
     padding = torch.arange(9) >= given.source_lengths_B[:, None]
     other[padding] = (other[padding] + 1) % VOCABULARY.size
     assert (built.hidden(dataclasses.replace(given, source_BS=other)).values_BTD - before).abs().max() < 1e-5
+    for row, length in enumerate(given.source_lengths_B.tolist()):
+        alone = Inputs(
+            given.tokens_BT[row : row + 1], pattern="encoder_decoder", source_BS=given.source_BS[row : row + 1, :length]
+        )
+        assert (built.hidden(alone).values_BTD - before[row]).abs().max() < 1e-5, "padding is not seen"
     other[:, 0] = (other[:, 0] + 1) % VOCABULARY.size
     moved = (built.hidden(dataclasses.replace(given, source_BS=other)).values_BTD - before).abs()
     assert moved.amax(-1).min() > 1e-5, "every target token sees the source"

@@ -24,6 +24,7 @@ def engine():
         for parameter in network.parameters():
             parameter.add_(0.5 * torch.randn(parameter.shape, generator=made))
         network.head.weight[tokenizer.vocabulary.end_of_text] *= 4  # some answers end
+        network.head.weight[128:256] = 0  # answers are ASCII, and so encode to the tokens that were written
     return Engine(network, tokenizer)
 
 
@@ -51,9 +52,7 @@ def test_nats_are_those_of_each_pair_alone(engine, rows_at_once):
 def test_answers_that_are_the_target_are_counted(engine):
     greedy = engine.generate([source for source, _ in PAIRS], Sampling(temperature=0, max_tokens=24))
     own = zip(PAIRS, greedy, strict=True)
-    fitting = [
-        (source, one.text) for (source, _), one in own if one.finish_reason == "end_of_text" and len(one.text.encode()) < 24
-    ]
+    fitting = [(source, one.text) for (source, _), one in own if one.finish_reason == "end_of_text"]
     assert 2 <= len(fitting) < len(PAIRS), "the test needs answers of both kinds"
     found = score_pairs(engine, fitting)
     assert (found.exact_match.value, found.exact_match.n) == (1, len(fitting))

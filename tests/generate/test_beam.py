@@ -92,6 +92,20 @@ def test_with_beams_for_every_text_it_is_exhaustive(made, settings):
             assert one.total == pytest.approx(sum(values) + one.ended * known(one.tokens)[3], abs=1e-5)
 
 
+class Late:
+    """A text probably ends at once; one that does not goes on with 0, surely."""
+
+    def log_probabilities(self, context):
+        return np.log([0.05, 0.03, 0.02, 0.9] if len(context) == 1 else [0.97, 0.01, 0.01, 0.01])
+
+
+@pytest.mark.parametrize(("length_penalty", "tokens"), [(0, ()), (3, (0, 0, 0, 0))])
+def test_the_search_goes_on_as_long_as_a_longer_text_can_still_score_better(length_penalty, tokens):
+    beam = Beam(beams=2, length_penalty=length_penalty, penalty="power")
+    assert _enumerated(lambda text: Late().log_probabilities([3, *text]), beam)[0][1] == tokens
+    assert search(CountingLanes(Late(), [[3]]), beam, 3, [LONGEST])[0][0].tokens == tokens
+
+
 @pytest.fixture(scope="module")
 def qwen3():
     from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -110,7 +124,15 @@ def qwen3():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"beams": 1}, {"beams": 8}, {"n_best": 1}, {"max_tokens": 3}, {"length_penalty": 0}, {"length_penalty": 2.0}],
+    [
+        {},
+        {"beams": 1},
+        {"beams": 8},
+        {"n_best": 1},
+        {"max_tokens": 3},
+        {"length_penalty": 0},
+        {"length_penalty": 2.0},
+    ],
     ids=str,
 )
 @torch.no_grad()
