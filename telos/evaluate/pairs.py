@@ -20,8 +20,7 @@ from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
 from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
-from telos.models import Inputs
-from telos.objectives import Batch, collate
+from telos.objectives import collate
 from telos.objectives.sequence_to_sequence import SequenceToSequence
 from telos.tokens.batches import Row
 
@@ -73,13 +72,11 @@ def target_nats(network: Any, rows: Sequence[Row]) -> np.ndarray:
     training = network.training
     network.eval()
     try:
-        batch: Batch = collate([objective.examples(row, rng, network.vocabulary) for row in rows], str(device))
-        hidden = network.hidden(Inputs(batch["tokens"], pattern="encoder_decoder", source_BS=batch["source"],
-                                       source_lengths_B=batch["source_lengths"]))  # fmt: skip
-        nll_BT = network.nll(hidden, batch["targets"]).double() * batch["weights"]
+        batch = collate([objective.examples(row, rng, network.vocabulary) for row in rows], str(device))
+        nats_B, _ = objective.measure(network, batch, rng)["nats_per_target_token"]
     finally:
         network.train(training)
-    return nll_BT.sum(1).cpu().numpy()
+    return nats_B.cpu().numpy()
 
 
 def _row(engine: Engine, source: str, target: str, number: int) -> Row:

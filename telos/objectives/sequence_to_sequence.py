@@ -8,7 +8,7 @@ Tests: tests/objectives/test_sequence_to_sequence.py (the loss by hand and again
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,9 @@ from telos.objectives import Batch, Example, Loss, Objective
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 class SequenceToSequence(Objective):
     """A row is a document of the corpus and the text in its target column (``corpus.target_field``).
@@ -27,7 +30,8 @@ class SequenceToSequence(Objective):
     """
 
     needs: ClassVar[Pattern] = "encoder_decoder"
-    unit: ClassVar[str] = "document"
+    unit: ClassVar[Literal["stream", "document"]] = "document"
+    annotation: ClassVar[Literal["label", "target"] | None] = "target"
 
     max_target_tokens: int = Field(256, ge=1)
 
@@ -64,7 +68,15 @@ class SequenceToSequence(Objective):
         return {"nll": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        return Loss({"nll": ((self._nll(model, batch) * batch["weights"]).sum(), 1.0)})
+
+    def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
+        """Nats and target tokens of each pair, (B,) each; their sums divided are the held-out figure."""
+        return {"nats_per_target_token": ((self._nll(model, batch).double() * batch["weights"]).sum(1), batch["weights"].sum(1))}
+
+    @staticmethod
+    def _nll(model: Any, batch: Batch) -> "Tensor":
+        """Nats of each target token (B, T), and of the padding."""
         inputs = Inputs(batch["tokens"], pattern="encoder_decoder", source_BS=batch["source"],
                         source_lengths_B=batch["source_lengths"])  # fmt: skip
-        nll_BT = model.nll(model.hidden(inputs), batch["targets"])
-        return Loss({"nll": ((nll_BT * batch["weights"]).sum(), 1.0)})
+        return model.nll(model.hidden(inputs), batch["targets"])

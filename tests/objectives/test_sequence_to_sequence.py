@@ -82,6 +82,9 @@ def test_the_loss_is_that_of_each_pair_alone():
         expected += torch.nn.functional.cross_entropy(logits, torch.tensor([*target, 30]), reduction="sum").item()
     assert coefficient * total.item() == pytest.approx(expected, rel=1e-5)
     assert objective.weights(batch) == {"nll": sum(len(target) + 1 for _, target in PAIRS)}
+    nats, tokens = objective.measure(network, batch, np.random.default_rng(0))["nats_per_target_token"]
+    assert nats.sum().item() == pytest.approx(expected, rel=1e-5)
+    assert tokens.tolist() == [len(target) + 1 for _, target in PAIRS]
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
