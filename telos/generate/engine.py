@@ -196,15 +196,20 @@ class Engine:
 
     # -- prompts ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _longest(self) -> int | None:
+        """Tokens that the model can read; None where there is no end to it."""
+        return None if isinstance(self.model, Counting) or self.model.spec.carries_state else self.model.context_length
+
     def _rows(self, prompts: Sequence[Prompt], sampling: Sampling, begin: bool) -> list[_Row]:
         rows: list[_Row] = []
         met: Counter[int] = Counter()
         for prompt in prompts:
             ids = self._ids(prompt, begin)
             limit = sampling.max_tokens
-            if not isinstance(self.model, Counting):
+            if self._longest is not None:
                 # The token after a full context can still be predicted, though not be read.
-                limit = min(limit, self.model.context_length - len(ids) + 1)
+                limit = min(limit, self._longest - len(ids) + 1)
             named = key(0, "prompt", *ids)
             text = Detokenizer(self.tokenizer.token_bytes, sampling.stop, before=ids)
             rows.append(_Row(ids, (named, met[named]), limit, text))
@@ -222,10 +227,10 @@ class Engine:
             raise TelosError(
                 f"token ids of a prompt must lie in 0 … {size - 1}", f"{wrong[0]}", "encode with the model's own tokenizer"
             )
-        if not isinstance(self.model, Counting) and len(ids) > self.model.context_length:
+        if self._longest is not None and len(ids) > self._longest:
             own = " (one of them begins the text)" if begin else ""
             raise TelosError(
-                f"a prompt must fit into the model's context of {self.model.context_length} tokens",
+                f"a prompt must fit into the model's context of {self._longest} tokens",
                 f"{len(ids)} tokens{own}",
                 "shorten the prompt, or train with a larger model.context_length",
             )
