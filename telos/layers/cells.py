@@ -8,8 +8,8 @@ adds the recurrent product step by step.  G is the number of gates times H.
     GRU    r, z = σ(a + U h' + d);  n = tanh(a + r (U h' + d));   h = (1 − z) n + z h'        gates in the order r, z, n
 
 Elman 1990; Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; Cho et al. 2014 in the form that torch and
-cuDNN compute, the reset gate behind the product.  Products run in the type of ``a_TBG``; what adds up over time (the LSTM's c, the
-GRU's h) and all sums of gates in fp32 at least, since steps smaller than 1/256 of a value are lost in bf16.
+cuDNN compute, the reset gate behind the product.  Products run in the type of ``a_TBG``; what adds up over time (the LSTM's c,
+the GRU's h) and all sums of gates in fp32 at least, since steps smaller than 1/256 of a value are lost in bf16.
 
 ``keep``: one entry a step, None or a (B, 1) mask of 0 and 1 by which the state before the step is multiplied.
 Tests: tests/layers/test_recurrent.py (torch.nn; finite differences in float64).
@@ -25,8 +25,8 @@ Keep = Sequence[Tensor | None]
 
 
 class Run(NamedTuple):
-    """What a forward pass leaves: ``out_TBH``, the hidden values in the type of the products; ``wide_TBH``, what adds up over time,
-    where a cell has that; ``saved``, for the backward pass."""
+    """What a forward pass leaves: ``out_TBH``, the hidden values in the type of the products; ``wide_TBH``, what adds up over
+    time, where a cell has that; ``saved``, for the backward pass."""
 
     out_TBH: Tensor
     wide_TBH: Tensor | None
@@ -53,16 +53,17 @@ class Tanh:
     def __init__(self, rectified: bool = False):
         self.rectified = rectified
 
-    def forward(self, a_TBG: Tensor, u: Tensor, d: Tensor, h: Tensor, wide: Tensor | None, keep: Keep) -> Run:
+    def forward(self, a_TBG: Tensor, u: Tensor, d: Tensor, *, h: Tensor, wide: Tensor | None, keep: Keep) -> Run:
         ut, kind = u.t(), _wide(a_TBG)
         for t, a in enumerate(a_TBG):
             h = _kept(h, keep[t])
-            values = a.addmm_(h, ut).to(kind)
+            values = torch.addmm(a, h, ut, out=a).to(kind)
             h = a.copy_(values.clamp_min_(0) if self.rectified else _tanh_(values))
         return Run(a_TBG, None, ())
 
-    def backward(self, u: Tensor, run: Run, first: Tensor, first_wide: Tensor | None, keep: Keep,
-                 dout: Tensor, dwide: Tensor | None) -> Gradients:  # fmt: skip
+    def backward(
+        self, u: Tensor, run: Run, dout: Tensor, dwide: Tensor | None, *, first: Tensor, first_wide: Tensor | None, keep: Keep
+    ) -> Gradients:
         da, kind = torch.empty_like(run.out_TBH), _wide(run.out_TBH)
         for t in reversed(range(len(da))):
             dh = dout[t] if t == len(da) - 1 else _through(dout[t], da[t + 1], u, keep[t + 1])
@@ -78,14 +79,14 @@ class LSTM:
     parts: ClassVar[int] = 2
     wide: ClassVar[bool] = True
 
-    def forward(self, a_TBG: Tensor, u: Tensor, d: Tensor, h: Tensor, wide: Tensor | None, keep: Keep) -> Run:
+    def forward(self, a_TBG: Tensor, u: Tensor, d: Tensor, *, h: Tensor, wide: Tensor | None, keep: Keep) -> Run:
         assert wide is not None
         ut, size, kind = u.t(), h.shape[1], _wide(a_TBG)
         cells = torch.empty(*a_TBG.shape[:2], size, dtype=kind, device=h.device)
         out, c = torch.empty(cells.shape, dtype=a_TBG.dtype, device=h.device), wide
         for t, a in enumerate(a_TBG):
             h, c = _kept(h, keep[t]), _kept(c, keep[t])
-            gates = a.addmm_(h, ut).to(kind)
+            gates = torch.addmm(a, h, ut, out=a).to(kind)
             gates[:, 2 * size : 3 * size].mul_(2)  # tanh(x) = 2 σ(2x) − 1: one σ over all gates
             i, f, g, o = gates.sigmoid_().chunk(4, 1)
             g.mul_(2).sub_(1)
@@ -94,8 +95,9 @@ class LSTM:
             a.copy_(gates)
         return Run(out, cells, (a_TBG,))
 
-    def backward(self, u: Tensor, run: Run, first: Tensor, first_wide: Tensor | None, keep: Keep,
-                 dout: Tensor, dwide: Tensor | None) -> Gradients:  # fmt: skip
+    def backward(
+        self, u: Tensor, run: Run, dout: Tensor, dwide: Tensor | None, *, first: Tensor, first_wide: Tensor | None, keep: Keep
+    ) -> Gradients:
         (gates_TBG,), cells, size = run.saved, run.wide_TBH, first.shape[1]
         assert cells is not None
         assert first_wide is not None
@@ -130,7 +132,7 @@ class GRU:
     parts: ClassVar[int] = 1
     wide: ClassVar[bool] = True
 
-    def forward(self, a_TBG: Tensor, u: Tensor, d: Tensor, h: Tensor, wide: Tensor | None, keep: Keep) -> Run:
+    def forward(self, a_TBG: Tensor, u: Tensor, d: Tensor, *, h: Tensor, wide: Tensor | None, keep: Keep) -> Run:
         assert wide is not None
         ut, size, kind = u.t(), h.shape[1], _wide(a_TBG)
         two = 2 * size
@@ -148,8 +150,9 @@ class GRU:
             a.copy_(gates)
         return Run(out, states, (a_TBG, products_n))
 
-    def backward(self, u: Tensor, run: Run, first: Tensor, first_wide: Tensor | None, keep: Keep,
-                 dout: Tensor, dwide: Tensor | None) -> Gradients:  # fmt: skip
+    def backward(
+        self, u: Tensor, run: Run, dout: Tensor, dwide: Tensor | None, *, first: Tensor, first_wide: Tensor | None, keep: Keep
+    ) -> Gradients:
         (gates_TBG, products_n), states, size = run.saved, run.wide_TBH, first.shape[1]
         assert states is not None
         assert first_wide is not None

@@ -2,9 +2,9 @@
 
     nll_n = logsumexp_v(z_nv) − z_n,target,   z = x Wᵀ
 
-Backward, with g the gradient of each row's nll:  dz = g (softmax(z) − onehot),  dx = dz W,  dW = dzᵀ x.  Few logits are one chunk and
-are kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in fp32 whatever the
-type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
+Backward, with g the gradient of each row's nll:  dz = g (softmax(z) − onehot),  dx = dz W,  dW = dzᵀ x.  Few logits are one
+chunk and are kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in
+fp32 whatever the type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,8 @@ CHUNK_VALUES = 2**23
 KEPT_VALUES = 2**25
 """Up to so many logits (64 MiB in bf16) are kept from the forward to the backward pass."""
 CACHED_VALUES = 2**18
-"""Uncompiled, sums over logits go through so many at a time on a CPU: what several operations read and write stays in the cache."""
+"""Uncompiled, sums over logits go through so many at a time on a CPU: what several operations read and write stays in the
+cache."""
 
 
 def chunk_rows(vocabulary_size: int) -> int:

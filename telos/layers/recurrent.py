@@ -21,8 +21,8 @@ State = tuple[Tensor, ...]
 
 
 class RecurrentLayer(nn.Module):
-    """One layer of a cell.  ``weight_dropout``: while training, entries of the recurrent weights are dropped, the same at every step
-    of a sequence (DropConnect; Merity et al. 2018, "Regularizing and Optimizing LSTM Language Models", section 2)."""
+    """One layer of a cell.  ``weight_dropout``: while training, entries of the recurrent weights are dropped, the same at every
+    step of a sequence (DropConnect; Merity et al. 2018, "Regularizing and Optimizing LSTM Language Models", section 2)."""
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, weight_dropout: float = 0.0):
         super().__init__()
@@ -35,9 +35,9 @@ class RecurrentLayer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Input weights uniform with variance 1/fan-in (LeCun et al. 1998), recurrent ones orthogonal gate by gate (Saxe et al. 2014;
-        Le et al. 2015), biases 0 but an LSTM's forget gate 1, so that it begins by remembering (Gers et al. 2000; Jozefowicz et al.
-        2015)."""
+        """Input weights uniform with variance 1/fan-in (LeCun et al. 1998), recurrent ones orthogonal gate by gate (Saxe et al.
+        2014; Le et al. 2015), biases 0 but an LSTM's forget gate 1, so that it begins by remembering (Gers et al. 2000;
+        Jozefowicz et al. 2015)."""
         bound = math.sqrt(3 / self.weight_ih.shape[1])
         self.weight_ih.uniform_(-bound, bound, generator=generator)
         for gate in self.weight_hh.chunk(self.cell.gates):
@@ -50,8 +50,8 @@ class RecurrentLayer(nn.Module):
     def forward(self, x_TBD: Tensor, state: State, keep: Keep | None = None) -> tuple[Tensor, State]:
         """(values (T, B, H) in the type of x, the state after every step).
 
-        ``state``: before the first step.  ``keep``: one entry a step, None or a (B, 1) mask by which the state before that step is
-        multiplied (0 where a document begins).
+        ``state``: before the first step.  ``keep``: one entry a step, None or a (B, 1) mask by which the state before that step
+        is multiplied (0 where a document begins).
         """
         weight_hh = functional.dropout(self.weight_hh, self.weight_dropout, self.training)
         wide = state[-1] if self.cell.wide else None
@@ -68,12 +68,12 @@ class _Sequence(torch.autograd.Function):
     """All steps of one layer.  ``first``: h before the first step; ``wide``: what adds up over time, before the first step."""
 
     @staticmethod
-    def forward(ctx, x, weight_ih, weight_hh, bias_ih, bias_hh, first, wide, keep: Keep, cell: Cell):
+    def forward(ctx, x, weight_ih, weight_hh, bias_ih, bias_hh, first, wide, keep: Keep, cell: Cell):  # noqa: PLR0917
         w, u = weight_ih.to(x.dtype), weight_hh.to(x.dtype)
         # A bias of the product is its own only where a gate stands between: in the GRU.
         bias = bias_ih if cell.gates == 3 else bias_ih + bias_hh
-        a = torch.addmm(bias.to(x.dtype), x.flatten(0, 1), w.t()).view(*x.shape[:2], -1)
-        run = cell.forward(a, u, bias_hh.to(x.dtype), first.to(x.dtype), wide, keep)
+        a = torch.addmm(bias.to(x.dtype), x.flatten(0, 1), w.t()).view(*x.shape[:2], len(w))
+        run = cell.forward(a, u, bias_hh.to(x.dtype), h=first.to(x.dtype), wide=wide, keep=keep)
         ctx.save_for_backward(x, w, u, first, wide, run.out_TBH, run.wide_TBH, *run.saved)
         ctx.keep, ctx.cell, ctx.types = keep, cell, (weight_ih.dtype, first.dtype)
         ctx.set_materialize_grads(False)
@@ -86,7 +86,7 @@ class _Sequence(torch.autograd.Function):
         dout = torch.zeros_like(out) if dout is None else dout.contiguous()
         run = Run(out, states, tuple(saved))
         narrow = first.to(out.dtype)
-        found = ctx.cell.backward(u, run, narrow, wide, ctx.keep, dout, dwide)
+        found = ctx.cell.backward(u, run, dout, dwide, first=narrow, first_wide=wide, keep=ctx.keep)
         before = torch.cat([narrow[None], out[:-1]])
         for t, keep in enumerate(ctx.keep):
             if keep is not None:

@@ -2,9 +2,9 @@
 
     h_t = tanh(W x_t + b + U h_{t−1} + d);   p(next) = softmax(E h_t)
 
-Elman 1990, "Finding Structure in Time"; as a language model Mikolov et al. 2010.  Gradients shrink or grow with every step back, so it
-remembers a few words; `lstm` and `gru` were made to remember more.
-Tests: tests/models/test_recurrent.py (torch.nn.RNN: logits, gradients and a step of AdamW).
+Elman 1990, "Finding Structure in Time"; as a language model Mikolov et al. 2010.  Gradients shrink or grow with every step
+back, so it remembers a few words; `lstm` and `gru` were made to remember more. Tests: tests/models/test_recurrent.py
+(torch.nn.RNN: logits, gradients and a step of AdamW).
 """
 
 from typing import Literal

@@ -16,10 +16,10 @@ from telos.tokens.store import TokenStore
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``tokens`` (n,): the drawn ids, n = raw length (less in an epoch's last row).  ``previous``: the token before them
-    in the stream (``end_of_text`` at the start).  ``documents`` (n,) int64: ordinal in the store of each token's document.
-    ``number``: the row's place in the endless sequence, which keys its random draws.  ``follows``: in lanes, whether the row goes on
-    where the same row of the step before ended; None where rows are independent."""
+    """``tokens`` (n,): the drawn ids, n = raw length (less in an epoch's last row).  ``previous``: the token before them in the
+    stream (``end_of_text`` at the start).  ``documents`` (n,) int64: ordinal in the store of each token's document. ``number``:
+    the row's place in the endless sequence, which keys its random draws.  ``follows``: in lanes, whether the row goes on where
+    the same row of the step before ended; None where rows are independent."""
 
     tokens: np.ndarray
     previous: int
@@ -67,7 +67,7 @@ class Batches:
         order = self._epoch(epoch)
         start = int(order.rows[place]) * self.raw_length if place < len(order.rows) else len(order.rows) * self.raw_length
         stop = min(start + self.raw_length, self.store.num_tokens)
-        return row_of(self.store, order.documents, order.ends, slice(start, stop), number)
+        return row_of(self.store, order.documents, order.ends, slice(start, stop), number=number)
 
     def epoch_at(self, step: int) -> float:
         """Epochs drawn before this step, in rows: 1.5 is the middle of the second."""
@@ -89,7 +89,7 @@ class Batches:
 
 
 def row_of(
-    store: TokenStore, documents: np.ndarray, ends: np.ndarray, place: slice, number: int, follows: bool | None = None
+    store: TokenStore, documents: np.ndarray, ends: np.ndarray, place: slice, *, number: int, follows: bool | None = None
 ) -> Row:
     """A piece of the stream in which these ``documents`` of the store stand one after another and end at ``ends``."""
     start, stop = place.start, place.stop

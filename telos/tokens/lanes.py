@@ -1,8 +1,8 @@
 """Batches for models that carry a state: row b of a step goes on where row b of the step before it ended.
 
-An epoch is the documents in a permutation keyed by (seed, epoch), joined to one stream, cut into as many lanes of equal length as a
-step has rows (some one token longer); step s of the epoch reads the next ``raw_length`` tokens of every lane.  Every token is in
-exactly one row of the epoch, and what a step holds is a pure function of (seed, step).
+An epoch is the documents in a permutation keyed by (seed, epoch), joined to one stream, cut into as many lanes of equal length
+as a step has rows (some one token longer); step s of the epoch reads the next ``raw_length`` tokens of every lane.  Every token
+is in exactly one row of the epoch, and what a step holds is a pure function of (seed, step).
 
     row b of step s > 0:   lane b from min(s·L, n − (S − s)) on,     L raw_length, n tokens of a short lane, S steps an epoch
 
@@ -52,7 +52,7 @@ class Lanes:
         last = place + 1 == self.steps_per_epoch
         length = self._short + (lane < self._longer) if last else self._cut(place + 1)
         order, piece = self._epoch(epoch), slice(begin + self._cut(place), begin + length)
-        return row_of(self.store, order.documents, order.ends, piece, number, follows=place > 0)
+        return row_of(self.store, order.documents, order.ends, piece, number=number, follows=place > 0)
 
     def _cut(self, place: int) -> int:
         """Tokens of a lane before this step of the epoch: enough are left for each step to have one."""

@@ -1,9 +1,9 @@
 """A network and what the objective owns, as the one thing that the trainer trains.
 
 It is the model that an objective is handed: it answers as the network does, has what the objective built as ``owned``, and
-collects the penalties of every `hidden` call for the loop to add.  Where batches come in lanes it holds each lane's state, hands it in
-and keeps the new one, without its gradient (truncated back-propagation through time; Williams and Peng 1990); the state is part of a
-checkpoint.  Tests: tests/train/test_lanes.py.
+collects the penalties of every `hidden` call for the loop to add.  Where batches come in lanes it holds each lane's state,
+hands it in and keeps the new one, without its gradient (truncated back-propagation through time; Williams and Peng 1990); the
+state is part of a checkpoint.  Tests: tests/train/test_lanes.py.
 """
 
 from collections.abc import Iterator

@@ -9,8 +9,8 @@ from telos.layers.cross_entropy import chunk_rows, linear_nll
 
 @pytest.fixture(params=[2, 7, 10_000, None])
 def rows_per_chunk(request, monkeypatch):
-    """Chunks smaller than, not dividing, and larger than the rows of the tests; None: one chunk that is kept.  Sums go through two
-    rows at a time."""
+    """Chunks smaller than, not dividing, and larger than the rows of the tests; None: one chunk that is kept.  Sums go through
+    two rows at a time."""
     monkeypatch.setattr(cross_entropy, "CACHED_VALUES", 62)
     if request.param is not None:
         monkeypatch.setattr(cross_entropy, "KEPT_VALUES", 0)

@@ -7,10 +7,10 @@ from telos.layers.cells import GRU, LSTM, Tanh
 from telos.layers.recurrent import RecurrentLayer
 
 CELLS = {
-    "tanh": (Tanh(), lambda *sizes: torch.nn.RNN(*sizes)),
+    "tanh": (Tanh(), torch.nn.RNN),
     "relu": (Tanh(rectified=True), lambda *sizes: torch.nn.RNN(*sizes, nonlinearity="relu")),
-    "lstm": (LSTM(), lambda *sizes: torch.nn.LSTM(*sizes)),
-    "gru": (GRU(), lambda *sizes: torch.nn.GRU(*sizes)),
+    "lstm": (LSTM(), torch.nn.LSTM),
+    "gru": (GRU(), torch.nn.GRU),
 }
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 

@@ -14,12 +14,13 @@ class Recurrent(Model):
     """Settings of a recurrent language model.
 
     ``hidden_size``: cells of each layer.  ``embedding_size``: None for as many.  ``context_length``: steps of truncated
-    back-propagation through time; the state goes on from row to row and reaches further back.  ``tie_embeddings``: the output layer
-    is the embedding (Press and Wolf 2017; Inan et al. 2017), and the last layer has as many cells as the embedding has values.
+    back-propagation through time; the state goes on from row to row and reaches further back.  ``tie_embeddings``: the output
+    layer is the embedding (Press and Wolf 2017; Inan et al. 2017), and the last layer has as many cells as the embedding has
+    values.
 
     All dropout draws one mask for a whole row, the same at every step (Gal and Ghahramani 2016; Merity et al. 2018).
-    ``embedding_dropout``: of whole words; ``dropout``: of what the layers and the output read; ``recurrent_dropout``: of recurrent
-    weights.
+    ``embedding_dropout``: of whole words; ``dropout``: of what the layers and the output read; ``recurrent_dropout``: of
+    recurrent weights.
     """
 
     carries_state: ClassVar[bool] = True

@@ -8,8 +8,8 @@ from torch import Tensor
 
 
 class RecurrentState:
-    """``values_BS``: all layers' parts side by side, 0 before the first token, in the type and place of ``weight``; ``lengths_B``:
-    tokens read by each row."""
+    """``values_BS``: all layers' parts side by side, 0 before the first token, in the type and place of ``weight``;
+    ``lengths_B``: tokens read by each row."""
 
     def __init__(self, sizes: list[int], rows: int, weight: Tensor):
         self.sizes = sizes
@@ -38,8 +38,8 @@ class RecurrentState:
             self.values_BS = torch.cat([part[-1].to(self.values_BS.dtype) for part in steps], 1)
 
     def keep(self, lengths_B: Tensor) -> None:
-        """Go back to the state after the first ``lengths_B`` tokens of each row (drops padding or rejected tokens), which must lie
-        within the last call or at its beginning."""
+        """Go back to the state after the first ``lengths_B`` tokens of each row (drops padding or rejected tokens), which must
+        lie within the last call or at its beginning."""
         lengths_B = lengths_B.to(self.lengths_B)
         at = (lengths_B - self.lengths_B + self._read).tolist()
         assert all(0 <= place <= self._read for place in at), "only tokens of the last call can be dropped"
