@@ -201,7 +201,7 @@ def test_dropped_words_are_dropped_wherever_they_stand():
     network = built("rnn", num_layers=0, embedding_dropout=0.5).train()
     torch.manual_seed(3)
     gone = (network.hidden(Inputs(TOKENS)).values_BTD == 0).all(-1)
-    words = {int(token): {bool(g) for g in gone[TOKENS == token]} for token in TOKENS.unique()}
+    words = {int(token): {bool(g) for g in gone[token == TOKENS]} for token in TOKENS.unique()}
     assert all(len(found) == 1 for found in words.values())
     assert {next(iter(found)) for found in words.values()} == {False, True}
 

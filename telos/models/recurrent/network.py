@@ -33,6 +33,8 @@ class RecurrentNetwork(nn.Module, Network):
     (Zaremba et al. 2014), with which it begins there but for a thousandth.  Layers: `RecurrentLayer.initialise`.
     """
 
+    spec: "Recurrent"
+
     def __init__(self, spec: "Recurrent", vocabulary: Vocabulary, seed: int):
         super().__init__()
         self.spec, self.vocabulary, self.context_length = spec, vocabulary, spec.context_length

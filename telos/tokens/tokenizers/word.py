@@ -31,8 +31,8 @@ _WORD = re.compile(PATTERN)
 
 
 class Word(Tokenizer):
-    """``vocab_size`` counts everything, the bytes and the end of text too (None: no limit); ``min_count``: rarer words are left to
-    the bytes."""
+    """``vocab_size`` counts everything, the bytes and the end of text too (None: no limit); ``min_count``: rarer words are left
+    to the bytes."""
 
     vocab_size: int | None = Field(None, ge=258)
     min_count: int = Field(2, ge=1)
