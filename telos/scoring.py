@@ -13,7 +13,7 @@ from telos.corpus.sources import RawDocument, Source
 from telos.evaluate.compressors import gzip_bytes, joined, xz_bytes
 from telos.evaluate.likelihood import Likelihood, unit_edges
 from telos.evaluate.pairs import Pairs, score_pairs
-from telos.evaluate.score import network_nll
+from telos.evaluate.score import extent, network_nll
 from telos.evaluate.verdict import against_number
 from telos.foundation.errors import TelosError
 from telos.foundation.overrides import apply
@@ -88,4 +88,5 @@ def _network(network: Any, tokens: np.ndarray, stride: int | None) -> np.ndarray
     from telos.foundation import machine
 
     torch.set_num_threads(machine.cores())
-    return network_nll(network, tokens, stride=stride or max(1, network.context_length // 2), what="score")
+    length, step = extent(network.spec, stride)
+    return network_nll(network, tokens, context_length=length, stride=step, what="score")

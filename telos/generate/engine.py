@@ -232,6 +232,11 @@ class Engine:
 
     # -- prompts ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _longest(self) -> int | None:
+        """Tokens that the model can read; None where there is no end to it."""
+        return None if isinstance(self.model, Counting) or self.model.spec.carries_state else self.model.context_length
+
     def _rows(self, prompts: Sequence[Prompt], limit: int, stop: Sequence[str], begin: bool) -> list[_Row]:
         rows: list[_Row] = []
         met: Counter[int] = Counter()
@@ -239,7 +244,7 @@ class Engine:
             given = self._ids(prompt, begin)
             ids, source = ([self.model.vocabulary.end_of_text], given) if self._reads_source else (given, None)
             # The token after a full context can still be predicted, though not be read.
-            room = limit if isinstance(self.model, Counting) else min(limit, self.model.context_length - len(ids) + 1)
+            room = limit if self._longest is None else min(limit, self._longest - len(ids) + 1)
             named = key(0, "prompt", *given)
             text = Detokenizer(self.tokenizer.token_bytes, stop, before=ids)
             rows.append(_Row(ids, (named, met[named]), room, text, source=source))
@@ -261,10 +266,10 @@ class Engine:
             raise TelosError(
                 f"token ids of a prompt must lie in 0 … {size - 1}", f"{wrong[0]}", "encode with the model's own tokenizer"
             )
-        if not isinstance(self.model, Counting) and len(ids) > self.model.context_length:
+        if self._longest is not None and len(ids) > self._longest:
             own = " (one of them ends it)" if self._reads_source else " (one of them begins the text)" if begin else ""
             raise TelosError(
-                f"a prompt must fit into the model's context of {self.model.context_length} tokens",
+                f"a prompt must fit into the model's context of {self._longest} tokens",
                 f"{len(ids)} tokens{own}",
                 "shorten the prompt, or train with a larger model.context_length",
             )

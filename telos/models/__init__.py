@@ -56,6 +56,9 @@ class Model(Spec, family="telos.models", default="transformer"):
     learns_by: ClassVar[Literal["gradient", "counting"]] = "gradient"
     has_likelihood: ClassVar[bool] = True
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"causal"})
+    carries_state: ClassVar[bool] = False
+    """Whether its state has one size for any length (``values_BS``, a row each): it is then carried from row to row in
+    training, and through a whole document in scoring and generation."""
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
         """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""
@@ -76,7 +79,8 @@ class Network(ABC):
 
     @abstractmethod
     def nll(self, hidden: Hidden, targets_BT: "Tensor") -> "Tensor":
-        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; full logits never held."""
+        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; many logits are never held at
+        once."""
 
     @abstractmethod
     def over_logits(self, hidden: Hidden, function: "Callable[[Tensor], Tensor]") -> "Tensor":
