@@ -21,7 +21,7 @@ from telos.foundation.random import torch_generator
 from telos.layers.cross_entropy import chunk_rows, linear_nll
 from telos.layers.encoder_decoder import Decoder, Encoder, joined
 from telos.layers.linear import Linear
-from telos.layers.recurrent_step import Cell
+from telos.layers.recurrent import RecurrentLayer
 from telos.layers.source_attention import Source, SourceAttention
 from telos.models import Hidden, Inputs, Model, Network, Pattern, Role
 from telos.tokens.vocabulary import Vocabulary
@@ -80,11 +80,11 @@ class State:
         self.lengths_B = torch.zeros(rows, dtype=torch.int64, device=device)
         self._last_BTND: Tensor | None = None
 
-    def go_on(self, before_BND: Tensor, history: list[Tensor]) -> None:
+    def go_on(self, before_BND: Tensor, after_BTND: Tensor) -> None:
         """Some tokens more were read."""
-        self._last_BTND = torch.stack([before_BND, *history], 1)
+        self._last_BTND = torch.cat([before_BND[:, None], after_BTND], 1)
         self.carried_BND = self._last_BTND[:, -1]
-        self.lengths_B = self.lengths_B + len(history)
+        self.lengths_B = self.lengths_B + after_BTND.shape[1]
 
     def keep(self, lengths_B: Tensor) -> None:
         """Hold only the first ``lengths_B`` tokens of each row; drops tokens of the last call alone."""
@@ -107,8 +107,8 @@ class State:
 class EncoderDecoder(nn.Module, Network):
     """A built `Seq2Seq`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation: cells as `Cell.initialise` says; embeddings N(0, 1), or N(0, 1/D) where they are tied to the head; other
-    matrices uniform with variance 1/fan-in (LeCun et al. 1998); an untied head zero, so that the loss begins at log V.
+    Initialisation: layers as `RecurrentLayer.initialise` says; embeddings N(0, 1), or N(0, 1/D) where they are tied to the head;
+    other matrices uniform with variance 1/fan-in (LeCun et al. 1998); an untied head zero, so that the loss begins at log V.
     """
 
     spec: Seq2Seq
@@ -134,7 +134,7 @@ class EncoderDecoder(nn.Module, Network):
         generator = torch_generator(seed, "weights")
         deviation = self.spec.hidden_size**-0.5 if self.spec.tie_embeddings else 1.0
         for module in self.modules():
-            if isinstance(module, (Cell, SourceAttention)):
+            if isinstance(module, (RecurrentLayer, SourceAttention)):
                 module.initialise(generator)
             elif isinstance(module, nn.Embedding):
                 module.weight.normal_(0, deviation, generator=generator)
@@ -166,10 +166,10 @@ class EncoderDecoder(nn.Module, Network):
         else:
             source, before_BND = self._read_source(inputs)
         y_BTE = self._embedded(self.target_embedding, inputs.tokens_BT)
-        values_BTD, history = self.decoder(y_BTE, source, before_BND, remember=state is not None)
+        values_BTD, after_BTND = self.decoder(y_BTE, source, before_BND)
         if state is not None:
             state.read, state.source = True, source
-            state.go_on(before_BND, history)
+            state.go_on(before_BND, after_BTND)
         return Hidden(functional.dropout(values_BTD, self.spec.dropout, self.training), state)
 
     def _read_source(self, inputs: Inputs) -> tuple[Source | None, Tensor]:
@@ -182,7 +182,8 @@ class EncoderDecoder(nn.Module, Network):
         states_BSD, kept = self.encoder(x_BSE, lengths_B)
         attention = self.decoder.attention
         source = None if attention is None else attention.source(states_BSD, lengths_B)
-        return source, joined(kept, torch.zeros_like(kept[-1][0]))
+        parts = [part for layer in kept for part in layer]
+        return source, joined([*parts, torch.zeros_like(parts[0])], 1)
 
     def _embedded(self, table: nn.Embedding, tokens: Tensor) -> Tensor:
         return functional.dropout(table(tokens).to(self.compute_dtype), self.spec.dropout, self.training)

@@ -1,59 +1,56 @@
-"""Recurrent cells against torch's own layers: values, carried vectors, gradients, padding."""
+"""Steps of a recurrent layer against the layer itself: values, what is carried, gradients."""
 
 import pytest
 import torch
-from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from telos.layers.recurrent_step import Cell, Steps, run
+from telos.layers.cells import GRU, LSTM
+from telos.layers.recurrent import RecurrentLayer
+from telos.layers.recurrent_step import Steps
 
-X = torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(1))
-LENGTHS = torch.tensor([7, 3, 1])
+X = torch.randn(7, 3, 5, generator=torch.Generator().manual_seed(1))
 
 
-def _pair(kind, reverse=False):
-    """A cell and torch's layer of equal weights, biases among them."""
-    theirs = (nn.LSTM if kind == "lstm" else nn.GRU)(5, 6, batch_first=True, bidirectional=True)
-    cell, suffix = Cell(kind, 5, 6), "_reverse" if reverse else ""
-    made = torch.Generator().manual_seed(2)
+def _layer(cell):
+    made, layer = torch.Generator().manual_seed(2), RecurrentLayer(cell(), 5, 6)
     with torch.no_grad():
-        for name, parameter in cell.named_parameters():
+        for parameter in layer.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=made) / 2)
-            getattr(theirs, f"{name}_l0{suffix}").copy_(parameter)
-    return cell, theirs
+    first = tuple(torch.randn(3, 6, generator=made) for _ in range(layer.cell.parts))
+    return layer, first
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("padded", [False, True])
-def test_a_layer_is_torchs(kind, reverse, padded):
-    cell, theirs = _pair(kind, reverse)
-    lengths = LENGTHS if padded else torch.full((3,), 7)
-    values, carried = run(cell, X, lengths if padded else None, reverse)
-    packed, last = theirs(pack_padded_sequence(X, lengths, batch_first=True))
-    wanted = pad_packed_sequence(packed, batch_first=True)[0][..., 6 * reverse : 6 * (reverse + 1)]
-    real = torch.arange(7) < lengths[:, None]
-    torch.testing.assert_close(values[real], wanted[real], atol=1e-6, rtol=1e-6)
-    for ours, one in zip(carried, last if kind == "lstm" else (last,), strict=True):
-        torch.testing.assert_close(ours, one[int(reverse)], atol=1e-6, rtol=1e-6)
-    values[real].square().sum().backward()
-    wanted[real].square().sum().backward()
-    for name, parameter in cell.named_parameters():
-        other = getattr(theirs, name + ("_l0_reverse" if reverse else "_l0"))
-        torch.testing.assert_close(parameter.grad, other.grad, atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("cell", [LSTM, GRU])
+def test_steps_are_the_layer(cell):
+    layer, kept = _layer(cell)
+    wanted, states = layer(X, kept)
+    (wanted.square().sum() + states[-1][-1].sum()).backward()
+    expected = {name: parameter.grad.clone() for name, parameter in layer.named_parameters()}
+    layer.zero_grad()
+    steps, values = Steps(layer, torch.float32), []
+    for read in steps.read(X).unbind(0):
+        kept = steps.step(read, kept)
+        values.append(kept[0])
+    torch.testing.assert_close(torch.stack(values), wanted, atol=1e-6, rtol=1e-6)
+    for ours, theirs in zip(kept, states, strict=True):
+        torch.testing.assert_close(ours, theirs[-1], atol=1e-6, rtol=1e-6)
+    (torch.stack(values).square().sum() + kept[-1].sum()).backward()
+    for name, parameter in layer.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_an_input_in_two_parts_is_the_whole_input(kind):
-    steps = Steps(_pair(kind)[0], torch.float32)
-    both = steps.read(X[:, 0, :2]) + steps.also(X[:, 0, 2:])
-    torch.testing.assert_close(both, steps.read(X[:, 0]))
+@pytest.mark.parametrize("cell", [LSTM, GRU])
+def test_an_input_in_two_parts_is_the_whole_input(cell):
+    steps = Steps(_layer(cell)[0], torch.float32)
+    both = steps.read(X[0, :, :2]) + steps.also(X[0, :, 2:])
+    torch.testing.assert_close(both, steps.read(X[0]))
 
 
-def test_initialisation():
-    cell = Cell("lstm", 50, 40)
-    cell.initialise(torch.Generator().manual_seed(3))
-    for gate in cell.weight_hh.chunk(4):
-        torch.testing.assert_close(gate @ gate.t(), torch.eye(40), atol=1e-5, rtol=0)
-    assert cell.weight_ih.var().item() == pytest.approx(1 / 50, rel=0.05)
-    assert (cell.bias_ih + cell.bias_hh).tolist() == [0.0] * 40 + [1.0] * 40 + [0.0] * 80
+@pytest.mark.parametrize("cell", [LSTM, GRU])
+def test_what_adds_up_is_kept_wide(cell):
+    layer, kept = _layer(cell)
+    steps = Steps(layer, torch.bfloat16)
+    found = steps.step(steps.read(X[0].bfloat16()), kept)
+    exact = Steps(layer, torch.float32).step(Steps(layer, torch.float32).read(X[0]), kept)
+    for ours, theirs in zip(found, exact, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).abs().max() < 0.05

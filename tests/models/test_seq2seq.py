@@ -75,7 +75,7 @@ def by_hand(made, source, target):
             at = tuple(np.zeros(spec.hidden_size // directions) for _ in range(1 + (spec.cell == "lstm")))
             out = []
             for x in order:
-                at = cell_step(w, spec.cell, f"encoder.cells.{layer * directions + d}", x, at)
+                at = cell_step(w, spec.cell, f"encoder.layers.{layer * directions + d}", x, at)
                 out.append(at[0])
             found.append(out[::-1] if d else out)
             last.append(at)
@@ -102,7 +102,7 @@ def by_hand(made, source, target):
         elif spec.input_feeding:
             x = np.concatenate([y, output])
         for layer in range(spec.num_layers):
-            kept[layer] = cell_step(w, spec.cell, f"decoder.cells.{layer}", x, kept[layer])
+            kept[layer] = cell_step(w, spec.cell, f"decoder.layers.{layer}", x, kept[layer])
             x = kept[layer][0]
         output = x
         if spec.attention == "additive":
@@ -133,7 +133,7 @@ def test_logits_and_an_adamw_step_are_torchs_without_attention(kind):
     for theirs, name in ((encoder, "encoder"), (decoder, "decoder")):
         for parameter, other in theirs.named_parameters():
             stem, _, at = parameter.rpartition("_l")
-            pairs.append((other, made.get_parameter(f"{name}.cells.{at}.{stem}")))
+            pairs.append((other, made.get_parameter(f"{name}.layers.{at}.{stem}")))
     tables = [nn.Embedding(20, 6), nn.Embedding(20, 6)]
     head = nn.Linear(8, 20, bias=False)
     pairs += [(tables[0].weight, made.source_embedding.weight), (tables[1].weight, made.target_embedding.weight)]
