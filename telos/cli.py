@@ -196,6 +196,25 @@ def score(
     _answer(result.summary(), as_json, result.describe())
 
 
+@app.command(epilog="Example:  telos classify runs/mine/model 'what a film' 'never again'")
+def classify(
+    words: Annotated[list[str] | None, _words("MODEL TEXT", "A model folder, and texts, or a file or folder of them")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The class of each text, with its probability, under a model that was trained with objective=classification.
+
+    Of a file with labels (corpus.label_field=NAME) also the accuracy.
+    """
+    from telos import run
+
+    given, overrides = _split(words)
+    if not given:
+        raise TelosError("telos classify takes a model and texts, or a file of them", "nothing",
+                         "write for example: telos classify runs/mine/model 'what a film'")  # fmt: skip
+    facts, shown = run.classify(given[0], given[1:], overrides)
+    _answer(facts, as_json, shown)
+
+
 @app.command(epilog='Example:  telos generate runs/mine/model --prompt "def main(" --temperature 0.8 --max-tokens 100')
 def generate(  # noqa: PLR0917
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from telos import __version__
+from telos import __version__, document_results
 from telos.corpus.corpus import PAGE
 from telos.corpus.splits import SPLITS
 from telos.evaluate import report as pages
+from telos.evaluate.document_card import document_card
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.model_card import model_card
 from telos.evaluate.verdict import starved
@@ -22,7 +23,8 @@ from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.held_out import HeldOut
 from telos.ladder import Ladder
-from telos.models.hugging_face import save_model
+from telos.models.saved import is_known_to_transformers, save_model
+from telos.objectives import _saved as saved_objective
 from telos.recipe import Run
 from telos.result import Result
 from telos.stages import Prepared
@@ -39,11 +41,16 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     compiling = trained.outcome.choices["facts"].get("compile_seconds") if trained.outcome is not None else None
     seconds = prepared.seconds | ({"compilation": compiling} if compiling else {}) | trained.seconds
     began = time.perf_counter()
-    ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
+    documents, ours = None, None
+    if recipe.objective.unit == "document":
+        documents = document_results.result(recipe.objective, prepared, held, trained.whole,
+                                            baselines=full and recipe.evaluate.baselines)  # fmt: skip
+    else:
+        ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
     seconds["held-out text"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None else ([], {})
+    climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None and ours is not None else ([], {})
     failed = [facts["failed"]] if "failed" in facts else []
     seconds["waiting for baselines"] = time.perf_counter() - began
 
@@ -54,7 +61,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "language": _language(held),
         "notes": _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
-        "headline": pages.headline(ours, held.unit_kind),
+        "headline": pages.headline(ours, held.unit_kind) if ours is not None else {},
         "baselines": climbed,
         "vocabulary_tokens": prepared.tokenizer.vocabulary.size,
         "funnel": _funnel(prepared),
@@ -66,10 +73,13 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         **_curves(out / "metrics.jsonl"),
     }
     if trained.outcome is not None:
-        told["parameters"] = sum(p.numel() for p in trained.model.parameters())
-        told["tables"] = [_by_length(held, ours)] if full else []
-        if full and recipe.evaluate.samples:
+        told["parameters"] = sum(p.numel() for _, p in trained.whole.named_parameters())
+        told["tables"] = [_by_length(held, ours)] if full and ours is not None else []
+        if full and recipe.evaluate.samples and ours is not None:
             told["samples"] = _samples(recipe, prepared, held, trained)
+    if documents is not None:
+        told |= {"headline": documents.headline, "tables": documents.tables, "class_baselines": documents.baselines,
+                 "classes": list(trained.model.vocabulary.labels)}  # fmt: skip
     told["cost"] = _cost(prepared, trained, seconds)
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
     _save(trained, prepared, out, told, recipe)
@@ -99,14 +109,19 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
         "versions": machine.versions(),
     }
     if trained.outcome is None:
-        with files.commit_folder(out / "model") as folder:
-            trained.model.save(folder)
-            prepared.tokenizer.save(folder)
-            files.write_json(folder / "lineage.json", lineage)
-            files.write_file(folder / "README.md", _COUNTING_CARD.format(kind=recipe.model.kind()))
+        card = _COUNTING_CARD.format(kind=recipe.model.kind())
+        save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage)
         return
     lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
-    card = model_card(told, [told["language"]] if "language" in told else [])  # type: ignore[arg-type]
+    languages = [told["language"]] if "language" in told else []
+    if recipe.objective.unit == "document":
+        labels = trained.model.vocabulary.labels
+        save_model(trained.model, prepared.tokenizer, out / "model", card=document_card(told, labels, languages),
+                   lineage=lineage, also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels)
+                   )  # fmt: skip
+        return
+    card = model_card(told, languages,  # type: ignore[arg-type]
+                      library="transformers" if is_known_to_transformers(recipe.model) else "telos")  # fmt: skip
     save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
                generation={"do_sample": True, "temperature": 0.8, "top_p": 0.95})  # fmt: skip
 

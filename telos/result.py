@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from telos.evaluate.document_card import figures
 from telos.evaluate.likelihood import Interval, Likelihood
 from telos.evaluate.verdict import Baseline, sentence
 from telos.foundation.files import read_facts
@@ -12,7 +13,11 @@ from telos.foundation.units import counted, format_bytes, format_count, format_s
 if TYPE_CHECKING:
     from telos.evaluate.pairs import Pairs
 
-_HEADLINE = ("bits_per_byte", "bits_per_byte_ci95", "nats_per_token", "perplexity", "nats_per_character", "test_bytes")
+_NOT_TOLD = ("units", "unit_kind")
+"""Facts of the headline that the JSON line leaves to report.json."""
+
+
+_IN_WORDS = {"better": "better", "worse": "worse", "no difference shown": "not shown to differ", "not judged": "not judged"}
 
 
 def _difference(baseline: Baseline) -> dict[str, Any]:
@@ -49,9 +54,10 @@ class Result:
         """The facts that one JSON line holds, units in the names."""
         top, cost = self.facts.get("headline", {}), self.facts.get("cost", {})
         found = {
-            **{name: top.get(name) for name in _HEADLINE},
+            **{name: value for name, value in top.items() if name not in _NOT_TOLD},
             "baselines": {b["name"]: b["bits_per_byte"] for b in self.facts.get("baselines", [])},
             "differences": {b["name"]: _difference(b) for b in self.facts.get("baselines", []) if b.get("paired")},
+            "class_baselines": {b["name"]: b["accuracy"] for b in self.facts.get("class_baselines", [])} or None,
             "seconds": cost.get("total_seconds"),
             "peak_memory_bytes": cost.get("peak_memory_bytes"),
             "parameters": self.facts.get("parameters"),
@@ -75,6 +81,10 @@ class Result:
             lines.append(f"{top['bits_per_byte']:.3f} bits per byte on held-out text{spread}")
             if "nats_per_character" in top:
                 lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
+        else:
+            lines += figures(top)
+        lines += [f"{b['label']}: accuracy {b['accuracy']:.3f}; this model is {_IN_WORDS[b['verdict']]}"
+                  for b in self.facts.get("class_baselines", [])]  # fmt: skip
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
         if "parameters" in self.facts:
             words = f", vocabulary of {self.facts['vocabulary_tokens']:,} tokens" if "vocabulary_tokens" in self.facts else ""

@@ -112,7 +112,7 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     prepared = stages.prepare(recipe, out)
     held = training.hold_out(recipe, prepared, out, clock)
     climbing = None
-    if full and recipe.evaluate.baselines:
+    if full and recipe.evaluate.baselines and recipe.objective.unit == "stream":
         climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=prepared.stores["train"],
                                 vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
     try:
@@ -133,17 +133,33 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
 
 def load(folder: str | Path) -> tuple[Any, Any]:
     """(model, tokenizer) of a model folder: a network, or a model that counts."""
-    folder = Path(folder)
-    config = folder / "config.json"
-    if config.is_file() and (folder / "telos_tokenizer.json").is_file() and b'"telos_ngram"' in config.read_bytes():
-        from telos.models.ngram import load as load_ngram
-        from telos.tokens.tokenizers import load_tokenizer
+    from telos.models.saved import load_model
 
-        files.verify_folder(folder, only=("model.safetensors", "config.json", "tokenizer.json", "telos_tokenizer.json"))
-        return load_ngram(folder), load_tokenizer(folder)
-    from telos.models.hugging_face import load_model
+    return load_model(Path(folder))
 
-    return load_model(folder)
+
+def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
+    """`load`, of a model that says how probable a text is; `TelosError` for one that cannot, or was not taught to."""
+    from telos.models import no_likelihood
+    from telos.objectives import _saved
+
+    loaded = load(folder)
+    if not loaded[0].spec.has_likelihood:
+        raise no_likelihood(loaded[0].spec)
+    learned = _saved.read(Path(folder))
+    if learned is not None and not learned[0].needs_likelihood:
+        raise TelosError("a model must have learned the likelihood of text to be scored or to write",
+                         f"{folder} was trained with objective={learned[0].kind()} alone",
+                         "ask it for classes (telos classify), or train a model with objective=causal")  # fmt: skip
+    return loaded
+
+
+def classify(model: str | Path, words: list[str], overrides: list[str] | None = None) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): the class of each text, or of each document of a file or folder.  ``overrides``: settings of
+    `Files` and `CleanText`, as ``corpus.label_field=label``."""
+    from telos import classifying
+
+    return classifying.classify(Path(model), _fast(load(model)), words, overrides or [])
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:
@@ -151,7 +167,7 @@ def score(model: str | Path, text: str | Path, overrides: list[str] | None = Non
     ``corpus.text_field=body``."""
     from telos import scoring
 
-    return scoring.score(load, Path(model), Path(text), overrides or [])
+    return scoring.score(load_likelihood, Path(model), Path(text), overrides or [])
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +178,7 @@ def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) ->
 
     sampling = Sampling(**settings)
     began = time.perf_counter()
-    engine = Engine(*_fast(load(model)))
+    engine = Engine(*_fast(load_likelihood(model)))
     loaded = time.perf_counter()
     made = engine.generate(prompts, sampling)
     told = [_told(prompt, one) for prompt, one in zip(prompts, made, strict=True)]
@@ -176,7 +192,7 @@ def beam_search(model: str | Path, prompts: list[str], settings: dict[str, Any])
 
     beam = Beam(**settings)
     began = time.perf_counter()
-    engine = Engine(*_fast(load(model)))
+    engine = Engine(*_fast(load_likelihood(model)))
     loaded = time.perf_counter()
     made = engine.beam_search(prompts, beam)
     told = [_told(prompt, one) | {"score": score} for prompt, best in zip(prompts, made, strict=True) for one, score in best]
@@ -199,7 +215,7 @@ def stream(model: str | Path, prompt: str, settings: dict[str, Any]) -> Iterator
     from telos.generate.sampling import Sampling
 
     sampling = Sampling(**settings)
-    engine = Engine(*_fast(load(model)))
+    engine = Engine(*_fast(load_likelihood(model)))
     pieces = engine.stream(prompt, sampling)  # which checks the prompt
     return chain([prompt], pieces) if engine.continues else pieces
 

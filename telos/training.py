@@ -5,11 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from telos import document_results
 from telos.evaluate.score import extent, network_nll, windows
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
@@ -19,11 +21,13 @@ from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
+from telos.tokens.documents import DocumentBatches
 from telos.tokens.lanes import Lanes
 from telos.tokens.store import TokenStore
 from telos.train.choices import choose
 from telos.train.clock import Clock
 from telos.train.loop import Outcome, train
+from telos.train.trainable import Trainable
 
 CLOSING_SECONDS = 3.0
 """Saving the model, drawing samples and writing the report of a small run, on two cores with nothing beside them."""
@@ -46,14 +50,21 @@ PASS_SECONDS = "scoring_pass_seconds"
 @dataclass
 class Trained:
     """A trained model.  ``outcome``: of the loop; None for a model that counts.  ``rows``: in one forward pass of training.
-    ``seconds``: stage → time, over resumes; ``spent_seconds``: of the whole run up to the end of training."""
+    ``seconds``: stage → time, over resumes; ``spent_seconds``: of the whole run up to the end of training.  ``owned``: what the
+    objective built beside it."""
 
     model: Any
-    batches: Batches | Lanes | None
+    batches: Batches | Lanes | DocumentBatches | None
     outcome: Outcome | None
     rows: int | None
     seconds: dict[str, float]
     spent_seconds: float
+    owned: Any = None
+
+    @property
+    def whole(self) -> Trainable:
+        """The network with what the objective built beside it."""
+        return Trainable(self.model, self.owned)
 
     def nll(self, tokens: np.ndarray, stride: int | None) -> np.ndarray:
         """Nats of each token of a stream; ``stride`` as in `Evaluate`."""
@@ -82,8 +93,12 @@ def _with_context(tokens: np.ndarray, previous: int, end: int) -> tuple[np.ndarr
 
 def check(recipe: Run) -> None:
     """Refuse, before anything is done, what could only fail at the end."""
-    if recipe.model.learns_by == "gradient":
-        recipe.objective.check(recipe.model)
+    objective = recipe.objective
+    if recipe.model.learns_by == "gradient" or objective.unit == "document":
+        objective.check(recipe.model)
+    if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
+        raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
+                         f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
     stride = recipe.evaluate.stride
     if stride is not None and hasattr(recipe.model, "context_length") and stride > extent(recipe.model)[0]:
         what = "the scoring window" if recipe.model.carries_state else "model.context_length"
@@ -102,7 +117,8 @@ def hold_out(recipe: Run, prepared: Prepared, folder: Path, clock: Clock) -> Hel
     time that the untrained network takes for one pass.  What was decided stands in run.json, and time is kept for it."""
     most, record, pace = recipe.evaluate.max_bytes, folder / "run.json", 0.0
     store, length = prepared.stores["train"], getattr(recipe.model, "context_length", 1)
-    if recipe.training.budget.unit == "seconds" and recipe.model.learns_by == "gradient":
+    timed = recipe.training.budget.unit == "seconds" and recipe.model.learns_by == "gradient"
+    if timed and recipe.objective.unit == "stream":
         known = files.read_facts(record)
         if PASS_SECONDS not in known:
             known[PASS_SECONDS] = _pass_seconds(recipe, prepared, folder)
@@ -144,25 +160,39 @@ def _rows_at_once(recipe: Run, context_length: int) -> int:
 def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock) -> Trained:
     """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
-    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
     store = prepared.stores["train"]
+    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(store.labels or ())
     if recipe.model.learns_by == "counting":
         model = recipe.model.build(vocabulary)
         model.fit(store.read(0, store.num_tokens))
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
     network = recipe.model.build(vocabulary, recipe.training.seed)
-    raw_length, rows = recipe.objective.raw_length(network.context_length), _rows_at_once(recipe, network.context_length)
-    kind = Lanes if _in_lanes(recipe) else Batches
-    batches = kind(store, raw_length, recipe.training.rows(raw_length, recipe.objective.rows_together), recipe.training.seed)
-    scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
+    owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
+    if recipe.objective.unit == "document":
+        closing = partial(closing_seconds, recipe.training.budget)
+        evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock=clock, closing=closing)
+    else:
+        scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
+        evaluate = _validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens)
+    batches = _drawn(recipe, store, network.context_length)
     outcome = train(
-        network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
+        network, recipe.objective, owned, optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=_validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens),
+        evaluate=evaluate,
     )  # fmt: skip
     spent = outcome.overhead_seconds + outcome.trained_seconds
-    return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent)
+    return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent, owned)
+
+
+def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:
+    """The rows of training: pieces of the stream, or whole documents."""
+    objective, training = recipe.objective, recipe.training
+    raw_length, together = objective.raw_length(context_length), objective.rows_together
+    if objective.unit == "document":
+        return DocumentBatches(store, raw_length, training.batch_tokens, training.seed, together)
+    kind = Lanes if _in_lanes(recipe) else Batches
+    return kind(store, raw_length, training.rows(raw_length, together), training.seed)
 
 
 def _in_lanes(recipe: Run) -> bool:

@@ -34,9 +34,11 @@ class Loader:
 
     def __init__(self, batches: Drawn, objective: Objective, vocabulary: Vocabulary, seed: int, device: torch.device):
         self.batches, self.objective, self.vocabulary, self.seed, self.device = batches, objective, vocabulary, seed, device
-        # A batch of short rows alone is padded to the width of others: compiled code then meets one shape.
-        first = objective.examples(batches.row_at(0), generator(seed, "examples", 0, 0), vocabulary)
-        self._widths = {name: array.shape[0] for name, array in first.items() if array.ndim}
+        self._widths: dict[str, int] = {}
+        if objective.unit == "stream":
+            # A batch of short rows alone is padded to the width of others: compiled code then meets one shape.
+            first = objective.examples(batches.row_at(0), generator(seed, "examples", 0, 0), vocabulary)
+            self._widths = {name: array.shape[0] for name, array in first.items() if array.ndim}
         self._pool = ThreadPoolExecutor(1, "telos-loader")
         self._ahead: tuple[int, Future[tuple[list[Row], Batch]]] | None = None
 

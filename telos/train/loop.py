@@ -199,7 +199,9 @@ class _Training:
             self.clock.require_a_step(least_seconds)
         self.clock.closing_seconds = self.checkpoints.require_room(self.model, self.updater) / WRITTEN_BYTES_PER_SECOND
         if self.choices.compile is None:
-            self.choices.compile = compilation.decide(self.settings.compile, self.model.network, self._training_seconds)
+            # Rows of documents are of every length: compiled code, made for one, would hardly run.
+            asked = False if self.objective.unit == "document" and self.settings.compile == "auto" else self.settings.compile
+            self.choices.compile = compilation.decide(asked, self.model.network, self._training_seconds)
         if self.choices.compile:
             seconds = compilation.compile_network(self.model.network, self._rehearse)
             self.choices.compile = seconds is not None

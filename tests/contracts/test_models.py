@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from telos.models import Counting, Inputs, Model, Network
+from telos.foundation.errors import TelosError
+from telos.models import Counting, Inputs, Model, Network, TextEncoder
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 VOCABULARY = Vocabulary(40, "0123456789abcdef", {END_OF_TEXT: 40})
 GRADIENT = [kind for kind in Model.kinds() if Model.member(kind).learns_by == "gradient"]
 PAIRED = [kind for kind in GRADIENT if "encoder_decoder" in Model.member(kind).patterns]
+LIKELIHOOD = [kind for kind in GRADIENT if Model.member(kind).has_likelihood]
+WHOLE = [kind for kind in GRADIENT if not Model.member(kind).has_likelihood]
 COUNTING = [kind for kind in Model.kinds() if Model.member(kind).learns_by == "counting"]
 
 
@@ -81,7 +84,7 @@ def test_every_trainable_parameter_has_a_role(kind):
     assert 0 < built.flops_per_token(8) <= built.flops_per_token(16)
 
 
-@pytest.mark.parametrize("kind", GRADIENT)
+@pytest.mark.parametrize("kind", LIKELIHOOD)
 @torch.no_grad()
 def test_nll_is_that_of_the_logits(kind):
     built = network(kind)
@@ -159,6 +162,22 @@ def test_with_a_state_equals_the_whole(kind):
     state.select(torch.tensor([2, 1]))
     found = built.hidden(Inputs(torch.stack([tokens[2, 7:9], tokens[1, 4:6]])), state).values_BTD
     assert (found - torch.stack([whole[2, 7:9], whole[1, 4:6]])).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@torch.no_grad()
+def test_a_model_of_whole_texts_gives_one_vector_and_no_likelihood(kind):
+    built = network(kind)
+    assert isinstance(built, TextEncoder)
+    segments = torch.ones(2, 24, dtype=torch.int32)
+    segments[1, 7:] = 0
+    found = built.hidden(Inputs(tokens_BT(), segments_BT=segments)).values_BTD
+    assert found.shape[:2] == (2, 1)
+    assert (found[1] - built.hidden(Inputs(tokens_BT()[1:, :7])).values_BTD[0]).abs().max() < 1e-5
+    assert (found[0] - found[1]).abs().max() > 1e-3
+    for asked in (lambda: built.nll(None, None), lambda: built.over_logits(None, abs), lambda: built.new_state(1, 1)):
+        with pytest.raises(TelosError, match="reads a text as a whole"):
+            asked()
 
 
 # -- models that count --------------------------------------------------------------------------------------------------
