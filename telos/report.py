@@ -42,7 +42,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     seconds = prepared.seconds | ({"compilation": compiling} if compiling else {}) | trained.seconds
     began = time.perf_counter()
     documents, ours = None, None
-    if recipe.objective.unit == "document":
+    if not recipe.objective.scores_text:
         documents = document_results.result(recipe.objective, prepared, held, trained.whole,
                                             baselines=full and recipe.evaluate.baselines)  # fmt: skip
     else:
@@ -114,7 +114,7 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
         return
     lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
     languages = [told["language"]] if "language" in told else []
-    if recipe.objective.unit == "document":
+    if not recipe.objective.scores_text:
         labels = trained.model.vocabulary.labels
         save_model(trained.model, prepared.tokenizer, out / "model", card=document_card(told, labels, languages),
                    lineage=lineage, also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels)

@@ -112,7 +112,7 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     prepared = stages.prepare(recipe, out)
     held = training.hold_out(recipe, prepared, out, clock)
     climbing = None
-    if full and recipe.evaluate.baselines and recipe.objective.unit == "stream":
+    if full and recipe.evaluate.baselines and recipe.objective.scores_text:
         climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=prepared.stores["train"],
                                 vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
     try:

@@ -118,7 +118,7 @@ def hold_out(recipe: Run, prepared: Prepared, folder: Path, clock: Clock) -> Hel
     most, record, pace = recipe.evaluate.max_bytes, folder / "run.json", 0.0
     store, length = prepared.stores["train"], getattr(recipe.model, "context_length", 1)
     timed = recipe.training.budget.unit == "seconds" and recipe.model.learns_by == "gradient"
-    if timed and recipe.objective.unit == "stream":
+    if timed and recipe.objective.scores_text:
         known = files.read_facts(record)
         if PASS_SECONDS not in known:
             known[PASS_SECONDS] = _pass_seconds(recipe, prepared, folder)
@@ -168,7 +168,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
     network = recipe.model.build(vocabulary, recipe.training.seed)
     owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
-    if recipe.objective.unit == "document":
+    if not recipe.objective.scores_text:
         closing = partial(closing_seconds, recipe.training.budget)
         evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock=clock, closing=closing)
     else:

@@ -9,7 +9,7 @@ Tests: tests/objectives/test_masked.py (shares of transformers' collator, the lo
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,6 +18,9 @@ from telos.models import Hidden, Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MASK = "<|mask|>"
 
@@ -63,7 +66,21 @@ class Masked(Objective):
         return {"nll": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        return Loss({"nll": (self._nll(model, batch).sum(), 1.0)})
+
+    def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
+        """Nats and number of hidden tokens of each row, (B,) each: the held-out figure."""
+        nll_N, rows_N, weights_BT = self._nll(model, batch).double(), self._hidden(batch).nonzero()[:, 0], batch["weights"]
+        nats_B = nll_N.new_zeros(len(weights_BT)).index_add_(0, rows_N, nll_N)
+        return {"nats_per_hidden_token": (nats_B, weights_BT.sum(1))}
+
+    @staticmethod
+    def _hidden(batch: Batch) -> "Tensor":
+        """bool (B, T)"""
+        return batch["weights"] > 0
+
+    def _nll(self, model: Any, batch: Batch) -> "Tensor":
+        """Nats of the hidden tokens (N,); the output layer is asked for these alone."""
         hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern="bidirectional"))
-        chosen = batch["weights"] > 0  # the output layer is asked for these alone
-        nll_1N = model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])
-        return Loss({"nll": ((nll_1N * batch["weights"][chosen]).sum(), 1.0)})
+        chosen = self._hidden(batch)
+        return model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]

@@ -117,6 +117,11 @@ def test_the_loss_is_that_of_transformers_bert():
     expected = network.bert(batch["tokens"], labels=labels).loss
     assert objective.weights(batch) == {"nll": 8.0}
     torch.testing.assert_close(coefficient * total / 8, expected, atol=1e-5, rtol=1e-5)
+    nats, hidden = objective.measure(network, batch, np.random.default_rng(0))["nats_per_hidden_token"]
+    assert hidden.tolist() == [4, 4]
+    assert nats.sum().item() == pytest.approx(total.item(), rel=1e-5)
+    alone = [network.bert(batch["tokens"][i : i + 1], labels=labels[i : i + 1]).loss.item() for i in range(2)]
+    assert (nats / hidden).tolist() == pytest.approx(alone, rel=1e-5)
 
 
 def test_padding_is_no_documents_and_weighs_nothing():
