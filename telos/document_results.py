@@ -39,14 +39,23 @@ class DocumentResult:
 
 
 def rows_of(store: TokenStore, documents: np.ndarray, objective: Objective, context_length: int) -> list[Row]:
+    """Each document as a row; of an objective over the stream, as rows of what fits one after another."""
     longest = objective.raw_length(context_length)
-    return [document_row(store, int(i), longest, int(i)) for i in documents]
+    if objective.unit == "document":
+        return [document_row(store, int(i), longest, int(i)) for i in documents]
+    return [row for i in documents for row in pieces(store.document(int(i)), int(i), longest, store.end_of_text)]
+
+
+def pieces(tokens: np.ndarray, document: int, longest: int, end: int) -> list[Row]:
+    """Rows of at most ``longest`` tokens that are one document together, its end included."""
+    return [Row(part, end if at == 0 else int(tokens[at - 1]), np.full(len(part), document, np.int64), at)
+            for at in range(0, len(tokens), longest) for part in [tokens[at : at + longest]]]  # fmt: skip
 
 
 def result(objective: Objective, prepared: Prepared, held: HeldOut, model: Trainable, *, baselines: bool) -> DocumentResult:
     """Measure the held-out documents.  ``baselines``: also what a classifier must beat, on the same documents."""
     store, vocabulary = prepared.stores[held.split], model.network.vocabulary
-    rows = rows_of(store, held.documents, objective, model.network.context_length)
+    rows = _held_rows(store, held, objective, model.network.context_length)
     measured = measure(model, objective, rows, vocabulary)
     if objective.annotation != "label":
         return DocumentResult(measured.headline(), [], [])
@@ -59,6 +68,13 @@ def result(objective: Objective, prepared: Prepared, held: HeldOut, model: Train
     if beside:
         tables.insert(0, _accuracies(measured, beside))
     return DocumentResult(measured.headline(), beside, tables)
+
+
+def _held_rows(store: TokenStore, held: HeldOut, objective: Objective, context_length: int) -> list[Row]:
+    whole = len(held.documents) > 1 or len(held.tokens) == len(store.document(int(held.documents[0])))
+    if objective.unit == "document" or whole:
+        return rows_of(store, held.documents, objective, context_length)
+    return pieces(held.tokens, int(held.documents[0]), objective.raw_length(context_length), store.end_of_text)
 
 
 def _baselines(prepared: Prepared, held: HeldOut, measured: Measured, true: np.ndarray) -> list[class_baselines.ClassBaseline]:

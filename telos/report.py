@@ -1,6 +1,7 @@
 """From a trained run to what is left behind: model folder, report.json, report.html."""
 
 import datetime
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -41,7 +42,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     seconds = prepared.seconds | ({"compilation": compiling} if compiling else {}) | trained.seconds
     began = time.perf_counter()
     documents, ours = None, None
-    if recipe.objective.unit == "document":
+    if not recipe.objective.scores_text:
         documents = document_results.result(recipe.objective, prepared, held, trained.whole,
                                             baselines=full and recipe.evaluate.baselines)  # fmt: skip
     else:
@@ -113,7 +114,7 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
         return
     lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
     languages = [told["language"]] if "language" in told else []
-    if recipe.objective.unit == "document":
+    if not recipe.objective.scores_text:
         labels = trained.model.vocabulary.labels
         save_model(trained.model, prepared.tokenizer, out / "model", card=document_card(told, labels, languages),
                    lineage=lineage, also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels)
@@ -258,7 +259,8 @@ def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -
     """The first tokens of some held-out documents, continued; the last sample begins a text of its own."""
     end = trained.model.vocabulary.end_of_text
     starts = np.concatenate([[0], np.flatnonzero(held.tokens[:-1] == end) + 1])
-    room = min(PROMPT_TOKENS, trained.model.context_length // 4)
+    longest = math.inf if trained.model.spec.carries_state else trained.model.context_length
+    room = int(min(PROMPT_TOKENS, longest / 4))
     count = recipe.evaluate.samples - 1 if room else 0
     chosen = starts[np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(int)] if count else []
     prompts = []
@@ -266,7 +268,7 @@ def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -
         tokens = held.tokens[start : start + room]
         prompts.append(prepared.tokenizer.decode(tokens[: int(np.argmax(tokens == end))] if end in tokens else tokens))
     prompts = [prompt.rstrip("�") for prompt in prompts] + [""]
-    most = max(1, min(recipe.evaluate.sample_tokens, trained.model.context_length - room - 2))
+    most = int(max(1, min(recipe.evaluate.sample_tokens, longest - room - 2)))
     sampling = Sampling(temperature=0.8, top_p=0.95, max_tokens=most, seed=recipe.training.seed)
     made = Engine(trained.model, prepared.tokenizer).generate(prompts, sampling)
     return [{"prompt": prompt, "text": one.text, "settings": "temperature 0.8, top-p 0.95"}

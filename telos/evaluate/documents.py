@@ -71,7 +71,8 @@ def in_batches(
 def measure(
     model: Any, objective: Objective, rows: Sequence[Row], vocabulary: Vocabulary, *, seed: int = 1, what: str = "held-out text"
 ) -> Measured:
-    """Each row's figures.  ``model``: the network with the objective's parts as ``owned``, both in evaluation mode."""
+    """Each document's figures, those of its rows together.  ``model``: the network with the objective's parts as ``owned``, both
+    in evaluation mode."""
     import torch
 
     sums: dict[str, np.ndarray] = {}
@@ -82,7 +83,14 @@ def measure(
             for name, (above, below) in objective.measure(model, batch, rng).items():
                 for kept, values in ((sums, above), (weights, below)):
                     kept.setdefault(name, np.zeros(len(rows)))[places] = values.double().cpu().numpy()
-    return Measured(sums, weights)
+    of = np.array([int(row.documents[0]) if len(row.documents) else -1 - i for i, row in enumerate(rows)])
+    return Measured(*({name: _by_document(values, of) for name, values in found.items()} for found in (sums, weights)))
+
+
+def _by_document(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Rows of one document added up, in the order in which documents come first; the bootstrap is over documents."""
+    _, first, number = np.unique(of, return_index=True, return_inverse=True)
+    return values if len(first) == len(values) else np.bincount(number, values)[np.argsort(first, kind="stable")]
 
 
 def answers(

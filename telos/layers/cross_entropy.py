@@ -2,10 +2,10 @@
 
     nll_n = logsumexp_v(z_nv) − z_n,target,   z = x Wᵀ + b,  or with a soft cap c:  z = c tanh((x Wᵀ + b) ÷ c)
 
-Backward, with g the gradient of each row's nll:  dz = g (softmax(z) − onehot), under a cap times 1 − (z ÷ c)²;  dx = dz W,
-dW = dzᵀ x,  db = Σ_n dz.  Soft cap: Gemma 2 (arXiv:2408.00118, section 2).  Few logits are one chunk and are kept for the
-backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in fp32 whatever the type of
-x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
+Backward, with g the gradient of each row's nll and D = softmax(z) − onehot, under a cap times 1 − (z ÷ c)²:  dx = g (D W),
+dW = Dᵀ (g x),  db = Dᵀ g.  Soft cap: Gemma 2 (arXiv:2408.00118, section 2).  Few logits are one chunk, whose D is made at once, in
+their place, and kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in
+fp32 whatever the type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
 """
 
 from collections.abc import Callable
@@ -40,6 +40,10 @@ class After(NamedTuple):
             wide = wide + self.bias
         return wide if self.softcap is None else self.softcap * torch.tanh(wide / self.softcap)
 
+    def slope(self, logits: Tensor) -> Tensor | None:
+        """Derivative of the logits by what the cap is put on; None without one."""
+        return None if self.softcap is None else 1 - (logits / self.softcap).square()
+
 
 def _blocks(logits: Tensor) -> list[slice]:
     rows = max(1, logits.shape[0])
@@ -48,9 +52,13 @@ def _blocks(logits: Tensor) -> list[slice]:
     return [slice(at, at + rows) for at in range(0, logits.shape[0], rows)]
 
 
+def _wide(logits: Tensor) -> torch.dtype:
+    return torch.promote_types(logits.dtype, torch.float32)
+
+
 def _log_normaliser(logits: Tensor, targets: Tensor, after: After) -> tuple[Tensor, Tensor]:
     """nll and logsumexp of one chunk, fp32 (fp64 for fp64 input)."""
-    nll = torch.empty(logits.shape[0], dtype=torch.promote_types(logits.dtype, torch.float32), device=logits.device)
+    nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
     normaliser = torch.empty_like(nll)
     for part in _blocks(logits):
         wide = after.logits(logits[part], nll.dtype)
@@ -59,9 +67,9 @@ def _log_normaliser(logits: Tensor, targets: Tensor, after: After) -> tuple[Tens
     return nll, normaliser
 
 
-def _logit_gradient(logits: Tensor, targets: Tensor, normaliser: Tensor, g: Tensor, after: After) -> Tensor:
-    """g (softmax − onehot) of one chunk, behind the cap, in the type of the logits."""
-    gradient = torch.empty_like(logits)
+def _excess(logits: Tensor, targets: Tensor, normaliser: Tensor, after: After) -> Tensor:
+    """D of one chunk in the type of the logits."""
+    excess = torch.empty_like(logits)
     columns = torch.arange(logits.shape[1], device=logits.device)
     for part in _blocks(logits):
         wide = after.logits(logits[part], normaliser.dtype)
@@ -69,18 +77,42 @@ def _logit_gradient(logits: Tensor, targets: Tensor, normaliser: Tensor, g: Tens
         if torch.compiler.is_compiling():  # one pass over all, where a scatter would be a second
             share = share - (columns == targets[part, None]).to(share.dtype)
         else:
-            share.scatter_add_(1, targets[part, None], torch.full_like(normaliser[part, None], -1.0))
-        if after.softcap is not None:
-            share = share * (1 - (wide / after.softcap).square())
-        gradient[part] = share.mul_(g[part, None])
-    return gradient
+            share = _less_one(share, targets[part])
+        slope = after.slope(wide)
+        excess[part] = share if slope is None else share * slope
+    return excess
+
+
+def _nll_and_excess(logits: Tensor, targets: Tensor, after: After) -> Tensor:
+    """nll of a chunk; the logits become D."""
+    nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
+    for part in _blocks(logits):
+        wide = logits[part] if after.bias is None and after.softcap is None else after.logits(logits[part], nll.dtype)
+        log_share = torch.log_softmax(wide, -1, dtype=nll.dtype)
+        nll[part] = -log_share.gather(-1, targets[part, None])[:, 0]
+        share = _less_one(log_share.exp_(), targets[part])
+        slope = after.slope(wide)
+        logits[part] = share if slope is None else share * slope
+    return nll
+
+
+def _less_one(share: Tensor, targets: Tensor) -> Tensor:
+    """One less at each row's target, in place."""
+    return share.scatter_add_(1, targets[:, None], share.new_full((len(share), 1), -1.0))
 
 
 class Kernels:
     """The two chunk functions, replaced by compiled ones when a network compiles itself."""
 
     forward: Callable[..., tuple[Tensor, Tensor]] = staticmethod(_log_normaliser)
-    backward: Callable[..., Tensor] = staticmethod(_logit_gradient)
+    backward: Callable[..., Tensor] = staticmethod(_excess)
+
+    def both(self, logits: Tensor, targets: Tensor, after: After) -> tuple[Tensor, Tensor]:
+        """nll and D; the logits are used up."""
+        if self.forward is Kernels.forward:
+            return _nll_and_excess(logits, targets, after), logits
+        nll, normaliser = self.forward(logits, targets, after)
+        return nll, self.backward(logits, targets, normaliser, after)
 
 
 class _Nll(torch.autograd.Function):
@@ -89,40 +121,44 @@ class _Nll(torch.autograd.Function):
         ctx, x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, how: tuple[float | None, Kernels]
     ) -> Tensor:
         softcap, kernels = how
-        used = weight.to(x.dtype)
-        nll = torch.empty(x.shape[0], dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
-        normaliser = torch.empty_like(nll)
-        few = x.shape[0] * weight.shape[0] <= KEPT_VALUES
-        ctx.rows = max(1, x.shape[0]) if few else chunk_rows(weight.shape[0])
-        ctx.kept = None
-        for at in range(0, x.shape[0], ctx.rows):
-            part = slice(at, at + ctx.rows)
-            logits = x[part] @ used.t()
-            nll[part], normaliser[part] = kernels.forward(logits, targets[part], After(bias, softcap))
-            if few and any(ctx.needs_input_grad[:3]):
-                ctx.kept = logits
-        ctx.save_for_backward(x, used, bias, targets, normaliser)
+        after, used = After(bias, softcap), weight.to(x.dtype)
         ctx.softcap, ctx.kernels, ctx.weight_dtype = softcap, kernels, weight.dtype
+        if x.shape[0] * weight.shape[0] <= KEPT_VALUES and any(ctx.needs_input_grad[:3]):
+            nll, excess = kernels.both(x @ used.t(), targets, after)
+            ctx.save_for_backward(x, used, bias, targets, None, excess)
+            return nll
+        nll = torch.empty(x.shape[0], dtype=_wide(x), device=x.device)
+        normaliser = torch.empty_like(nll)
+        rows = chunk_rows(weight.shape[0])
+        for at in range(0, x.shape[0], rows):
+            part = slice(at, at + rows)
+            nll[part], normaliser[part] = kernels.forward(x[part] @ used.t(), targets[part], after)
+        ctx.save_for_backward(x, used, bias, targets, normaliser, None)
         return nll
 
     @staticmethod
     def backward(ctx, g: Tensor):
-        x, used, bias, targets, normaliser = ctx.saved_tensors
-        dx = torch.empty_like(x)
-        dweight: Tensor | None = None
-        dbias = None if bias is None else torch.zeros_like(bias, dtype=normaliser.dtype)
-        for at in range(0, x.shape[0], ctx.rows):
-            part = slice(at, at + ctx.rows)
-            logits = x[part] @ used.t() if ctx.kept is None else ctx.kept
-            dlogits = ctx.kernels.backward(logits, targets[part], normaliser[part], g[part], After(bias, ctx.softcap))
-            torch.mm(dlogits, used, out=dx[part])
-            if dbias is not None:
-                dbias += dlogits.sum(0, dtype=dbias.dtype)
-            product = dlogits.t() @ x[part]
-            dweight = product.to(normaliser.dtype) if dweight is None else dweight.add_(product)
-        if dweight is None:
-            dweight = torch.zeros_like(used)
-        return dx, dweight.to(ctx.weight_dtype), None if dbias is None else dbias.to(bias.dtype), None, None
+        x, used, bias, targets, normaliser, excess = ctx.saved_tensors
+        weighted = (x * g[:, None]).to(x.dtype)
+        dbias: Tensor | None = None
+        if excess is not None:
+            dx, dweight = excess @ used, excess.t() @ weighted
+            if bias is not None:
+                dbias = (excess * g[:, None]).sum(0)
+        else:
+            after = After(bias, ctx.softcap)
+            dx, dweight = torch.empty_like(x), torch.zeros(used.shape, dtype=_wide(used), device=x.device)
+            dbias = None if bias is None else torch.zeros(bias.shape, dtype=_wide(used), device=x.device)
+            rows = chunk_rows(used.shape[0])
+            for at in range(0, x.shape[0], rows):
+                part = slice(at, at + rows)
+                excess = ctx.kernels.backward(x[part] @ used.t(), targets[part], normaliser[part], after)
+                torch.mm(excess, used, out=dx[part])
+                dweight += excess.t() @ weighted[part]
+                if dbias is not None:
+                    dbias += (excess * g[part, None]).sum(0)
+        return (dx.mul_(g[:, None]), dweight.to(ctx.weight_dtype), None if bias is None or dbias is None else dbias.to(bias.dtype),
+                None, None)  # fmt: skip
 
 
 def linear_nll(

@@ -30,7 +30,8 @@ class Inputs:
     ``tokens_BT``: int64.  ``segments_BT``: int32, a token sees only tokens of its own segment; None where a row is one
     segment.  ``pattern``: who sees whom within a segment; ``prefix_B``: lengths of the part that all may see (pattern
     "prefix").  ``source_BS``: the source tokens of an encoder-decoder, of which each row's first ``source_lengths_B`` count
-    (None: all).  ``types_BT``: kinds of tokens (first or second sentence) where a network has embeddings for them; None: all 0.
+    (None: all); with a state, the source comes with the first tokens alone.  ``types_BT``: kinds of tokens (first or second
+    sentence) where a network has embeddings for them; None: all 0.
     """
 
     tokens_BT: "Tensor"
@@ -59,6 +60,9 @@ class Model(Spec, family="telos.models", default="transformer"):
     has_likelihood: ClassVar[bool] = True
     """Whether it says how probable a text is; one that does not (`TextEncoder`) can be neither scored nor asked to write."""
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"causal"})
+    carries_state: ClassVar[bool] = False
+    """Whether its state has one size for any length (``values_BS``, a row each): it is then carried from row to row in
+    training, and through a whole document in scoring and generation."""
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
         """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""
@@ -81,7 +85,8 @@ class Network(ABC):
 
     @abstractmethod
     def nll(self, hidden: Hidden, targets_BT: "Tensor") -> "Tensor":
-        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; full logits never held."""
+        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; many logits are never held at
+        once."""
 
     @abstractmethod
     def over_logits(self, hidden: Hidden, function: "Callable[[Tensor], Tensor]") -> "Tensor":

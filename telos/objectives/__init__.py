@@ -61,6 +61,12 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     rows_together: ClassVar[int] = 1
     """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
 
+    @property
+    def scores_text(self) -> bool:
+        """Whether a model that it trains says how probable a text is, token by token: a run then reports that of the held-out
+        text, else what `measure` says of it."""
+        return self.unit == "stream" and self.needs == "causal"
+
     def special_tokens(self) -> tuple[str, ...]:
         """Names of tokens to append to the vocabulary."""
         return ()

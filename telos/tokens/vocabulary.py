@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 END_OF_TEXT = "<|endoftext|>"
 BEGIN_OF_TEXT = "<|beginoftext|>"
@@ -43,6 +47,14 @@ class Vocabulary:
         """The vocabulary with more special tokens after the ones it has; a name it has already keeps its id."""
         new = [name for name in names if name not in self.specials]
         return replace(self, specials=self.specials | {name: self.size + i for i, name in enumerate(new)})
+
+    def ended(self, ids: "np.ndarray | Sequence[int]") -> "np.ndarray":
+        """The ids of one text with the end of text behind them, once; int64."""
+        import numpy as np
+
+        whole = np.asarray(ids, np.int64)
+        has_end = len(whole) > 0 and whole[-1] == self.end_of_text
+        return whole if has_end else np.append(whole, self.end_of_text)
 
     def with_labels(self, names: Sequence[str]) -> "Vocabulary":
         """The vocabulary with these names of classes."""

@@ -16,10 +16,13 @@ from telos.train.clock import Counted
 
 
 class Drawn(Counted, Protocol):
-    """What training asks of batches; `telos.tokens.batches.Batches` is it."""
+    """What training asks of batches; `telos.tokens.batches.Batches` and `telos.tokens.lanes.Lanes` are it."""
 
     raw_length: int
     rows: int
+
+    @property
+    def in_lanes(self) -> bool: ...
 
     def batch_at(self, step: int) -> list[Row]: ...
 
@@ -46,6 +49,8 @@ class Loader:
             self.objective.examples(row, generator(self.seed, "examples", step, row.number), self.vocabulary) for row in rows
         ]
         columns = collate(examples).columns
+        if self.batches.in_lanes:  # a state is kept as it stands behind the last token, not behind padding
+            columns["lengths"] = torch.tensor([len(example["tokens"]) for example in examples])
         for name, width in self._widths.items():
             column = columns[name]
             if column.ndim > 1 and column.shape[1] < width:

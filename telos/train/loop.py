@@ -87,7 +87,7 @@ def train(
     `TelosError` for a budget too short for a step, a loss that is not finite, a disk without room, another recipe's checkpoint.
     """
     clock = clock or Clock(settings.budget)
-    model = Trainable(network, owned)
+    model = Trainable(network, owned, batches.rows if batches.in_lanes else None)
     checkpoints_folder = Path(folder) / "checkpoints"
     choices = choose(settings, model.device, checkpoints_folder)
     network.compute_dtype = choices.dtype
@@ -245,7 +245,8 @@ class _Training:
         """A step without an update, to measure or compile it."""
         self.model.train()
         _, batch = self.loader.build(self.step)
-        accumulate(self.model, self.objective, batch, self.micro_batches, seed=self.settings.seed, step=self.step)
+        with self.model.lanes_as_they_were():
+            accumulate(self.model, self.objective, batch, self.micro_batches, seed=self.settings.seed, step=self.step)
         self.updater.zero_grad()
 
     def _progress(self) -> Progress:
