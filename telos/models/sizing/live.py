@@ -1,0 +1,67 @@
+"""How many bytes of tensors are alive, in a computation that is only gone through and not done.
+
+Operations run on torch's fake tensors, which have shape, type and device and no memory, so that a network of any size is built,
+trained for a step and asked in a moment.  Every storage counts from the operation that makes it until nothing refers to it,
+autograd's saved tensors included.  Scratch memory within an operation, the allocator's own gaps, Python and the libraries
+are not seen.  Tests: tests/models/test_sizing.py (torch's own account of a real step; resident memory).
+"""
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class LiveBytes(TorchDispatchMode):
+    """``now``: bytes of storages that are alive; ``peak``: the most since the last `forget_peak`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._sizes: dict[int, int] = {}
+
+    def forget_peak(self) -> None:
+        self.peak = self.now
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return 0  # a number read from a tensor, such as the count of steps: no memory follows from it
+        result = func(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
+            if isinstance(value, torch.Tensor):
+                self._add(value.untyped_storage())
+        return result
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        place = storage._cdata
+        if place not in self._sizes:
+            self._sizes[place] = storage.nbytes()
+            self.now += storage.nbytes()
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._gone, place)
+
+    def _gone(self, place: int) -> None:
+        self.now -= self._sizes.pop(place)
+
+
+@contextmanager
+def without_memory() -> Iterator[LiveBytes]:
+    """Within, tensors are made and operations gone through without memory; gives the account of what they would take."""
+    with FakeTensorMode(allow_non_fake_inputs=True), LiveBytes() as live:
+        yield live
+
+
+def possible(step: Callable[[], Any]) -> bool:
+    """Do a step; False where its shapes follow from values, which fake tensors do not have."""
+    from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
+
+    try:
+        step()
+    except (DataDependentOutputException, DynamicOutputShapeException):
+        return False
+    return True
