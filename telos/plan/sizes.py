@@ -1,7 +1,7 @@
 """What the model of a recipe will take: parameters, operations, memory in training and in use.
 
 A training step is gone through as the loop does it (micro-batches, the objective with its own parts, clipping, the optimizer's
-update), on tensors without memory: `telos.models.sizing`.  Tests: tests/plan/test_sizes.py (torch's own account of the loop's step).
+update), on tensors without memory (`telos.models.sizing`).  Tests: tests/plan/test_sizes.py (torch's account of the same step).
 """
 
 from collections.abc import Callable
