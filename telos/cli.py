@@ -263,7 +263,7 @@ def explain(
         found = recipe.reference(made)
         _answer(found, as_json, recipe.render_reference(found))
         return
-    facts, lines = recipe.sizes(made)
+    facts, lines = recipe.estimate(made)
     _answer({"recipe": made.dump(), "hash": made.hash(), "origin": origin, "model": facts}, as_json,
             f"{recipe.render(made, origin)}\n{lines}")  # fmt: skip
 

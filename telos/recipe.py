@@ -80,7 +80,9 @@ class Run(Spec):
         if not isinstance(data, dict) or isinstance(data.get("model"), Model):
             return data
         train = data.get("train", data.get("training"))
-        budget = train.budget if isinstance(train, Train) else (train or {}).get("budget") if isinstance(train, dict | None) else None
+        budget = (
+            train.budget if isinstance(train, Train) else (train or {}).get("budget") if isinstance(train, dict | None) else None
+        )
         return data | {"model": sized(data.get("model"), Train.model_fields["budget"].default if budget is None else budget)}
 
     def run(self, out: str | Path) -> "Result":
@@ -263,7 +265,7 @@ def render(made: Run, origin: Origin) -> str:
     return "\n".join(f"{shown:<{width}}  # {where}" for shown, where in lines) + f"\n# settings hash {made.hash()}"
 
 
-def sizes(made: Run) -> tuple[dict[str, Any] | None, str]:
+def estimate(made: Run) -> tuple[dict[str, Any] | None, str]:
     """What the recipe's model will take, as facts and as comment lines; None and why not, where it cannot be trained so."""
     from telos.plan.sizes import sizes
 

@@ -94,6 +94,8 @@ class Network(ABC):
     vocabulary: Vocabulary
     context_length: int
     """Longest row that it was built for."""
+    routed_fraction: float = 1.0
+    """Share of its tokens that each expert gets where all get as many; 1 for a network without experts."""
 
     @abstractmethod
     def hidden(self, inputs: Inputs, state: Any = None) -> Hidden:

@@ -1,6 +1,7 @@
 """Estimates against what really happens: torch's own account of its allocations, resident memory, tracemalloc."""
 
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -12,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from telos.models import sizing
 from telos.models.ngram import NGram
-from telos.models.sizing.live import without_memory
+from telos.models.sizing.live import possible, without_memory
 from telos.models.transformer import Transformer
 from telos.optim.optimizers import Optimizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
@@ -77,9 +78,9 @@ def test_the_parts_add_up():
 
 
 def test_a_model_larger_than_any_machine_is_estimated():
-    huge = Transformer(num_layers=64, hidden_size=16384, num_heads=128, context_length=4096)
+    huge = Transformer(num_layers=10, hidden_size=16384, num_heads=128, context_length=4096)
     estimate = huge.estimate(VOCABULARY, rows=1, dtype="bfloat16")
-    assert estimate.parameters > 2e11
+    assert estimate.parameters > 3e10
     assert estimate.training_bytes > 12 * estimate.parameters
 
 
@@ -111,17 +112,20 @@ def train(spec, rows, steps):
 
 train(Transformer(num_layers=1, hidden_size=64, num_heads=1, context_length=16), 1, 1)  # libraries, threads, buffers
 before = peak_memory_bytes()
-spec = Transformer(num_layers=3, hidden_size=192, num_heads=3, context_length=192)
+spec = Transformer(num_layers=2, hidden_size=128, num_heads=2, context_length=128)
 train(spec, 16, 2)
 print(peak_memory_bytes() - before, spec.estimate(vocabulary, rows=16).training_bytes)
 """
 
 
 def test_resident_memory_grows_as_estimated():
-    """Peak of the resident size (VmHWM) of a fresh process, above what a tiny network has taken before: within 10 %."""
-    done = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True)
+    """Peak of the resident size (VmHWM) of a fresh process, above what a tiny network has taken before: within 10 %.
+
+    The C library gives each tensor pages of its own here, and takes them back; left to itself it keeps a heap with gaps."""
+    done = subprocess.run([sys.executable, "-c", MEASURED], env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"},
+                          capture_output=True, text=True, check=True)  # fmt: skip
     grown, estimated = map(int, done.stdout.split())
-    assert estimated > 2e8
+    assert estimated > 5e7
     assert grown == pytest.approx(estimated, rel=0.1), f"grown by {grown:,}, estimated {estimated:,}"
 
 
@@ -141,3 +145,16 @@ def test_an_n_gram_takes_at_most_what_is_estimated(order, size):
     if size == 4096:
         assert model.state_bytes == pytest.approx(estimate.inference_bytes, rel=0.2)
         assert peak == pytest.approx(estimate.training_bytes, rel=0.2)
+
+
+def test_values_that_are_asked_for():
+    """Numbers are 0, truths true, a condition holds in the share that is said; the shapes that follow count."""
+    with without_memory() as live:
+        numbers, live.holding = torch.arange(12), 0.25
+        assert numbers.sum().item() == 0
+        assert (numbers > 3).all().item()
+        assert torch.where(numbers > 3)[0].shape == (3,)
+        before = live.now
+        found = torch.bincount(numbers, minlength=7)
+        assert (found.shape, live.now - before) == ((7,), 56)
+        assert not possible(lambda: torch.unique(numbers))

@@ -59,7 +59,7 @@ def test_a_precision_that_the_run_chooses_is_estimated_both_ways():
 
 
 def explained(*overrides):
-    return recipe.sizes(recipe.resolve({}, [*overrides, "model.num_layers=1", "model.hidden_size=64"])[0])
+    return recipe.estimate(recipe.resolve({}, [*overrides, "model.num_layers=1", "model.hidden_size=64"])[0])
 
 
 def test_the_vocabulary_is_that_of_the_settings_or_assumed():
@@ -73,14 +73,14 @@ def test_the_vocabulary_is_that_of_the_settings_or_assumed():
 
 
 def test_a_model_that_counts_is_estimated_for_a_text():
-    facts, lines = recipe.sizes(recipe.resolve({}, ["model.kind=ngram", "tokenizer.kind=byte"])[0])
+    facts, lines = recipe.estimate(recipe.resolve({}, ["model.kind=ngram", "tokenizer.kind=byte"])[0])
     assert facts["estimates"]["float32"]["flops_per_token"] is None
     assert "for 1M tokens of text: at most" in lines
 
 
 def test_what_cannot_be_trained_is_said():
     made = recipe.resolve({}, ["optimizer.groups=[{match: nothing}]"])[0]
-    facts, lines = recipe.sizes(made)
+    facts, lines = recipe.estimate(made)
     assert facts is None
     assert lines == "# model: cannot be trained so; optimizer.groups.0.match must match a trainable parameter, found: " + (
         "'nothing' matches none"

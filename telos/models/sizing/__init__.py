@@ -5,8 +5,10 @@
     inference bytes = the same while a row as long as the context is read: weights + state (key-value cache …) + temporaries
 
 Both are found by going through the network's own code on tensors without memory (`telos.models.sizing.live`), so that a new
-family needs nothing of its own.  What is not in them: Python with its libraries, the corpus, a compiler; and compiled code keeps
-fewer temporaries.  Time: that of building the network and of one step's operations without their work, some 0.3 s.
+family needs nothing of its own.  Not in them: Python with its libraries, the corpus, a compiler, and the gaps that the heap of the
+C library keeps between tensors (with glibc a third as much again after two steps of a small Transformer, a few percent where
+MALLOC_MMAP_THRESHOLD_=65536 is set).  Compiled code keeps fewer temporaries.  Time: that of building the network and of going
+through one step without its work, some 0.3 s.
 Tests: tests/models/test_sizing.py (torch's own account within 1 %, resident memory within 10 %), tests/contracts/test_sizing.py
 (every family).
 """
@@ -60,6 +62,7 @@ def of_network(
     with without_memory() as live:
         network = spec.build(vocabulary)
         network.compute_dtype = getattr(torch, dtype)
+        live.holding = network.routed_fraction
         length = context_length or network.context_length
         sizes = [(p.numel(), p.numel() * p.element_size(), p.requires_grad) for p in network.parameters()]
         parameters, weights = sum(s[0] for s in sizes), live.now

@@ -16,22 +16,35 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+aten = torch.ops.aten
+
 
 class LiveBytes(TorchDispatchMode):
-    """``now``: bytes of storages that are alive; ``peak``: the most since the last `forget_peak`."""
+    """``now``: bytes of storages that are alive; ``peak``: the most since the last `forget_peak`.
+
+    Values are not there, and some code asks for them.  A number read from a tensor is 0, and a truth is true.  Where the places
+    of a condition are asked for, ``holding`` says in what share of all places it holds: 1 is the most, and a network that sends
+    each token to a few of many experts says how few (`telos.models.Network.routed_fraction`).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.peak = 0
+        self.holding = 1.0
         self._sizes: dict[int, int] = {}
 
     def forget_peak(self) -> None:
         self.peak = self.now
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default:
-            return 0  # a number read from a tensor, such as the count of steps: no memory follows from it
-        result = func(*args, **(kwargs or {}))
+        if func is aten._local_scalar_dense.default:
+            return args[0].dtype is torch.bool
+        if func is aten.nonzero.default:
+            result = torch.zeros(round(self.holding * args[0].numel()), args[0].ndim, dtype=torch.int64, device=args[0].device)
+        elif func is aten.bincount.default:
+            result = args[0].new_zeros((kwargs or {}).get("minlength", args[2] if len(args) > 2 else 0))
+        else:
+            result = func(*args, **(kwargs or {}))
         for value in tree_leaves(result):
             if isinstance(value, torch.Tensor):
                 self._add(value.untyped_storage())
