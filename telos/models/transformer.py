@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from telos.foundation.errors import TelosError
 from telos.foundation.random import torch_generator
 from telos.layers.attention import Attention, Cache, causal_mask
 from telos.layers.cross_entropy import Kernels, chunk_rows, linear_nll
@@ -150,6 +151,10 @@ class Decoder(nn.Module, Network):
 
     def hidden(self, inputs: Inputs, state: DecoderState | None = None) -> Hidden:
         if state is not None:
+            held, given = len(state.lengths_B), len(inputs.tokens_BT)
+            if held != given:
+                raise TelosError("a state must have as many rows as the tokens that continue it",
+                                 f"{held} rows, {given} of tokens", "make it with new_state(rows, …)")  # fmt: skip
             return Hidden(self._continued(inputs.tokens_BT, state), state)
         # Compiled blocks know one way of running, that of training; measuring goes the same way and drops the gradient.
         measuring = self._compiled and not torch.is_grad_enabled() and not torch.is_inference_mode_enabled()

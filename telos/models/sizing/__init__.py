@@ -5,10 +5,10 @@
     inference bytes = the same while a row as long as the context is read: weights + state (key-value cache …) + temporaries
 
 Both are found by going through the network's own code on tensors without memory (`telos.models.sizing.live`), so that a new
-family needs nothing of its own.  Not in them: Python with its libraries, the corpus, a compiler, and the gaps that the heap of the
-C library keeps between tensors (with glibc a third as much again after two steps of a small Transformer, a few percent where
-MALLOC_MMAP_THRESHOLD_=65536 is set).  Compiled code keeps fewer temporaries.  Time: that of building the network and of going
-through one step without its work, some 0.3 s.
+family needs nothing of its own.  Not in them: Python with its libraries, the corpus, a compiler, and the gaps that the C
+library's heap keeps between tensors (with glibc a third as much again after two steps of a small Transformer, a few percent
+where MALLOC_MMAP_THRESHOLD_=65536 is set).  Compiled code keeps fewer temporaries.  Time: that of building the network and
+of going through one step without its work, some 0.3 s.
 Tests: tests/models/test_sizing.py (torch's own account within 1 %, resident memory within 10 %), tests/contracts/test_sizing.py
 (every family).
 """
