@@ -33,6 +33,21 @@ def test_a_network_is_what_was_estimated(kind):
 
 
 @pytest.mark.parametrize("kind", GRADIENT)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_step_takes_what_was_estimated(kind, dtype, allocated):
+    """By torch's own account of its allocations, within 10 %."""
+    spec, rows = Model.parse(kind), 3
+    estimate = spec.estimate(VOCABULARY, rows=rows, context_length=LENGTH, dtype=dtype)
+
+    def step():
+        network = spec.build(VOCABULARY)
+        network.compute_dtype = getattr(torch, dtype)
+        sizing.plain_training(spec, None, rows, LENGTH)(network)()
+
+    assert estimate.training_bytes == pytest.approx(allocated(step), rel=0.1)
+
+
+@pytest.mark.parametrize("kind", GRADIENT)
 def test_memory_grows_with_rows_and_context(kind):
     """A training step's; and no family is beyond what can be told from settings alone."""
     spec = Model.parse(kind)

@@ -1,6 +1,5 @@
 """Estimates against what really happens: torch's own account of its allocations, resident memory, tracemalloc."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,7 +8,6 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from telos.models import sizing
 from telos.models.ngram import NGram
@@ -20,15 +18,6 @@ from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 VOCABULARY = Vocabulary(511, "sizing", {END_OF_TEXT: 511})
 SMALL = Transformer(num_layers=2, hidden_size=64, num_heads=2, context_length=64)
-
-
-def allocated(work, tmp_path) -> int:
-    """Most bytes that torch's allocator had given out at a time, by its profiler."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
-        work()
-    found.export_chrome_trace(str(tmp_path / "trace.json"))
-    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    return max(event["args"]["Total Allocated"] for event in events if event.get("name") == "[memory]")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +33,7 @@ def allocated(work, tmp_path) -> int:
     ],
     ids=str,
 )
-def test_agrees_with_torchs_own_account(changes, rows, dtype, optimizer, tmp_path):
+def test_agrees_with_torchs_own_account(changes, rows, dtype, optimizer, allocated):
     """The same step and the same answer, done: within 1 % and a kilobyte."""
     spec, optimizer = SMALL.replace(**changes), Optimizer.parse(optimizer)
     estimate = spec.estimate(VOCABULARY, rows=rows, dtype=dtype, optimizer=optimizer)
@@ -55,15 +44,15 @@ def test_agrees_with_torchs_own_account(changes, rows, dtype, optimizer, tmp_pat
         return built
 
     def train():
-        sizing._plain(spec, optimizer, rows, spec.context_length)(network())()
+        sizing.plain_training(spec, optimizer, rows, spec.context_length)(network())()
 
     def answer():
         with without_memory() as live:
             pass
-        sizing._answer(spec, network().eval(), spec.context_length, live)
+        sizing.answer(spec, network().eval(), spec.context_length, live)
 
-    assert estimate.training_bytes == pytest.approx(allocated(train, tmp_path), rel=0.01, abs=1024)
-    assert estimate.inference_bytes == pytest.approx(allocated(answer, tmp_path), rel=0.01, abs=1024)
+    assert estimate.training_bytes == pytest.approx(allocated(train), rel=0.01, abs=1024)
+    assert estimate.inference_bytes == pytest.approx(allocated(answer), rel=0.01, abs=1024)
     assert estimate.parameters == sum(p.numel() for p in network().parameters())
 
 
@@ -106,7 +95,7 @@ torch.set_num_threads(1)
 vocabulary = Vocabulary(4095, "sizing", {END_OF_TEXT: 4095})
 
 def train(spec, rows, steps):
-    step = sizing._plain(spec, None, rows, spec.context_length)(spec.build(vocabulary))
+    step = sizing.plain_training(spec, None, rows, spec.context_length)(spec.build(vocabulary))
     for _ in range(steps):
         step()
 

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from telos import recipe
 from telos.foundation.random import generator
@@ -25,7 +24,7 @@ VOCABULARY = Vocabulary(299, "", {END_OF_TEXT: 299})
 
 
 @pytest.mark.parametrize("micro", [512, 128])
-def test_agrees_with_torchs_own_account_of_the_loops_step(micro, tmp_path):
+def test_agrees_with_torchs_own_account_of_the_loops_step(micro, allocated):
     settings = Train(batch_tokens=512, micro_batch_tokens=micro, precision="bf16")
     found = sizes(MODEL, Causal(), AdamW(), settings, 300)
     rows = [Row(np.zeros(64, np.uint16), 299, np.zeros(64, np.int64), number) for number in range(8)]
@@ -40,11 +39,7 @@ def test_agrees_with_torchs_own_account_of_the_loops_step(micro, tmp_path):
         clip(list(updater.parameters.values()), settings.gradient_clip)
         updater.step(1.0)
 
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as account:
-        step()
-    account.export_chrome_trace(str(tmp_path / "trace.json"))
-    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    done = max(event["args"]["Total Allocated"] for event in events if event.get("name") == "[memory]")
+    done = allocated(step)
     batch_bytes = sum(column.numel() * column.element_size() for column in batch.columns.values())
     (estimate,) = found.estimates.values()
     assert estimate.training_bytes == pytest.approx(done + batch_bytes, rel=0.01)

@@ -67,7 +67,7 @@ def of_network(
         sizes = [(p.numel(), p.numel() * p.element_size(), p.requires_grad) for p in network.parameters()]
         parameters, weights = sum(s[0] for s in sizes), live.now
         network.train()
-        step = (training or _plain(spec, optimizer, rows, length))(network)
+        step = (training or plain_training(spec, optimizer, rows, length))(network)
         kept = live.now - weights
         live.forget_peak()
         trained = live.peak if possible(step) else None
@@ -77,7 +77,7 @@ def of_network(
         network.eval()
         live.forget_peak()
         state: list[int] = []
-        answered = live.peak if possible(lambda: state.append(_answer(spec, network, length, live))) else None
+        answered = live.peak if possible(lambda: state.append(answer(spec, network, length, live))) else None
         # Operations are counted last: a family may count them by asking its own parameters.
         flops = network.flops_per_token(length)
     gradients = sum(size for _, size, trainable in sizes if trainable)
@@ -112,7 +112,7 @@ def reading(spec: "Model", rows: int, length: int) -> "Inputs":
     )
 
 
-def _plain(spec: "Model", optimizer: "Optimizer | None", rows: int, length: int) -> Training:
+def plain_training(spec: "Model", optimizer: "Optimizer | None", rows: int, length: int) -> Training:
     """Likelihood of the next token where the model has one, and one update."""
     from telos.optim.optimizers import Optimizer
 
@@ -134,7 +134,7 @@ def _plain(spec: "Model", optimizer: "Optimizer | None", rows: int, length: int)
     return training
 
 
-def _answer(spec: "Model", network: Any, length: int, live: Any) -> int:
+def answer(spec: "Model", network: Any, length: int, live: Any) -> int:
     """Read one row as long as the context and ask for the next token; bytes of the state."""
     import torch
 
