@@ -143,6 +143,8 @@ def test_values_that_are_asked_for():
         assert numbers.sum().item() == 0
         assert (numbers > 3).all().item()
         assert torch.where(numbers > 3)[0].shape == (3,)
+        assert torch.zeros(3, 4, 5)[:, numbers[:4] > 0].shape == (3, 1, 5)
+        assert torch.zeros(3, 4, 5)[torch.zeros(3, 4, dtype=torch.bool)].shape == (3, 5)
         before = live.now
         found = torch.bincount(numbers, minlength=7)
         assert (found.shape, live.now - before) == ((7,), 56)

@@ -41,6 +41,8 @@ class LiveBytes(TorchDispatchMode):
             return args[0].dtype is torch.bool
         if func is aten.nonzero.default:
             result = torch.zeros(round(self.holding * args[0].numel()), args[0].ndim, dtype=torch.int64, device=args[0].device)
+        elif func is aten.index.Tensor:
+            result = func(args[0], [place for index in args[1] for place in self._places(index)])
         elif func is aten.bincount.default:
             result = args[0].new_zeros((kwargs or {}).get("minlength", args[2] if len(args) > 2 else 0))
         else:
@@ -49,6 +51,12 @@ class LiveBytes(TorchDispatchMode):
             if isinstance(value, torch.Tensor):
                 self._add(value.untyped_storage())
         return result
+
+    def _places(self, index: torch.Tensor | None) -> list[torch.Tensor | None]:
+        """An index as indexing takes it: one that says where a condition holds, as the places along each of its axes."""
+        if index is None or index.dtype is not torch.bool:
+            return [index]
+        return [index.new_zeros(round(self.holding * index.numel()), dtype=torch.int64) for _ in range(index.ndim)]
 
     def _add(self, storage: torch.UntypedStorage) -> None:
         place = storage._cdata
