@@ -316,7 +316,7 @@ def explain(
     doc: Annotated[bool, typer.Option("--doc", help="Say what the settings mean.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of recipes, for editors.")] = False,
 ) -> None:
-    """The resolved recipe, and where each value came from.  No recipe: the defaults of `telos run`."""
+    """The resolved recipe, where each value came from, and what the model will take.  No recipe: the defaults of `telos run`."""
     from telos import recipe
 
     if schema:
@@ -329,7 +329,9 @@ def explain(
         found = recipe.reference(made)
         _answer(found, as_json, recipe.render_reference(found))
         return
-    _answer({"recipe": made.dump(), "hash": made.hash(), "origin": origin}, as_json, recipe.render(made, origin))
+    facts, lines = recipe.estimate(made)
+    _answer({"recipe": made.dump(), "hash": made.hash(), "origin": origin, "model": facts}, as_json,
+            f"{recipe.render(made, origin)}\n{lines}")  # fmt: skip
 
 
 @app.command(epilog="Example:  telos doctor")

@@ -263,6 +263,17 @@ def render(made: Run, origin: Origin) -> str:
     return "\n".join(f"{shown:<{width}}  # {where}" for shown, where in lines) + f"\n# settings hash {made.hash()}"
 
 
+def estimate(made: Run) -> tuple[dict[str, Any] | None, str]:
+    """What the recipe's model will take, as facts and as comment lines; None and why not, where it cannot be trained so."""
+    from telos.plan.sizes import sizes
+
+    try:
+        found = sizes(made.model, made.objective, made.optimizer, made.training, made.tokenizer.largest_vocabulary())
+    except TelosError as error:
+        return None, f"# model: cannot be trained so; {error.must}, found: {error.found}"
+    return found.facts(), found.render()
+
+
 def reference(made: Spec, path: str = "recipe") -> dict[str, dict[str, Any]]:
     """Group of settings → ``kind`` (of a family's member), ``doc`` (what its class says of them) and ``settings`` (name → value);
     groups within groups come after, each by its dotted path."""

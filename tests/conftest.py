@@ -1,7 +1,9 @@
 """What every test stands on: a quiet environment, one thread, and the real text beside the repository."""
 
+import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -35,6 +37,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real text (../shared/data) is not beside this repository")
     return folder
+
+
+@pytest.fixture
+def allocated(tmp_path: Path) -> Callable[[Callable[[], object]], int]:
+    """``allocated(work)``: most bytes that torch's allocator had given out at a time while ``work`` ran, by its profiler."""
+
+    def measure(work: Callable[[], object]) -> int:
+        from torch.profiler import ProfilerActivity, profile
+
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as account:
+            work()
+        account.export_chrome_trace(str(tmp_path / "trace.json"))
+        events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+        seen = sorted((e for e in events if e.get("name") == "[memory]"), key=lambda e: e["ts"])
+        begun = seen[0]["args"]["Total Allocated"] - seen[0]["args"]["Bytes"]  # what earlier tests have left
+        return max(event["args"]["Total Allocated"] for event in seen) - begun
+
+    return measure
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from telos.models.sizing import Dtype, Estimate, Training
+    from telos.optim.optimizers import Optimizer
+
 Pattern = Literal["causal", "bidirectional", "prefix", "encoder_decoder"]
 Role = Literal["embedding", "matrix", "vector", "head"]
 
@@ -67,6 +70,30 @@ class Model(Spec, family="telos.models", default="transformer"):
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
         """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""
         raise NotImplementedError
+
+    def estimate(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        rows: int = 1,
+        context_length: int | None = None,
+        dtype: "Dtype" = "float32",
+        optimizer: "Optimizer | None" = None,
+        training: "Training | None" = None,
+        training_tokens: int = 1_000_000,
+    ) -> "Estimate":
+        """Parameters, operations and memory, from the settings alone; no weights are allocated.
+
+        Training: ``rows`` of ``context_length`` tokens at a time (None: the model's own), activations of ``dtype``, with
+        ``optimizer`` (None: the default one), or with all that ``training`` makes.  Inference: one row.  ``training_tokens``
+        is asked of models that count, whose memory grows with the text; they override this.
+        """
+        from telos.models.sizing import of_counting, of_network
+
+        if self.learns_by == "counting":
+            return of_counting(self, vocabulary)
+        return of_network(self, vocabulary, rows=rows, context_length=context_length, dtype=dtype, optimizer=optimizer,
+                          training=training)  # fmt: skip
 
 
 class Network(ABC):

@@ -18,6 +18,7 @@ from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json, write_json
 from telos.models import Counting, Model
 from telos.models.counting.kneser_ney import Table, count, depths, unigram
+from telos.models.sizing import Estimate
 from telos.tokens.vocabulary import Vocabulary
 
 MODEL_TYPE = "telos_ngram"
@@ -33,6 +34,19 @@ class NGram(Model):
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> "KneserNey":
         """An n-gram model that has counted nothing yet, and so says 1 / V; nothing in it is random."""
         return KneserNey(self, vocabulary)
+
+    def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
+        """At most so much, reached where no n-gram stands twice in ``training_tokens``; a parameter is a count.
+
+        A table holds 12 bytes an n-gram and 12 a context (`Table`), and counting takes some 125 a token and 32 a token of the
+        vocabulary beside the counts (measured: tests/models/test_sizing.py).
+        Prediction looks up and computes next to nothing, so FLOPs are left out.
+        """
+        distinct = [min(training_tokens, vocabulary.size**length) for length in range(2, self.order + 1)]
+        contexts = [vocabulary.size, *distinct[:-1]] if distinct else []
+        held = 12 * (vocabulary.size + sum(distinct) + sum(contexts))
+        counting = 12 * sum(distinct) + (125 if distinct else 28) * training_tokens + 32 * vocabulary.size
+        return Estimate(vocabulary.size + sum(distinct), None, max(held, counting), held, held)
 
 
 class KneserNey(Counting):

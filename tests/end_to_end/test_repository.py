@@ -132,8 +132,13 @@ def test_links_lead_somewhere(path):
 
 @pytest.mark.parametrize(
     ("english", "chinese"),
-    [("README.md", "README.zh.md"), ("docs/index.md", "docs/zh/index.md"), ("docs/corpus.md", "docs/zh/corpus.md")],
-    ids=["readme", "docs", "corpus"],
+    [
+        ("README.md", "README.zh.md"),
+        ("docs/index.md", "docs/zh/index.md"),
+        ("docs/corpus.md", "docs/zh/corpus.md"),
+        ("docs/sizing.md", "docs/zh/sizing.md"),
+    ],
+    ids=["readme", "docs", "corpus", "sizing"],
 )
 def test_both_languages_hold_the_same(english, chinese):
     """As many headings of each depth, the same commands but for prompts, and a link to each other."""

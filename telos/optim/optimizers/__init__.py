@@ -6,13 +6,14 @@ Tests: tests/optim/optimizers/ (torch's own optimizers), tests/contracts/.
 
 import fnmatch
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pydantic import Field
 
 from telos.foundation.errors import TelosError, nearest
 from telos.foundation.spec import Spec
+from telos.optim.width import ADAPTIVE, rate_factors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,13 +46,26 @@ class Group(Spec):
 
 
 class Optimizer(Spec, family="telos.optim.optimizers", default="muon"):
-    """Settings of an optimizer; `build` gives an `Updater`."""
+    """Settings of an optimizer; `build` gives an `Updater`.
+
+    ``base_width``: the learning rates, those of groups too, are those of a network of this width (hidden size); another width
+    trains with rates that have the same effect (`telos.optim.width`).  None: the rates are taken as they stand.
+    """
+
+    width_powers: ClassVar[Mapping[str, int]] = ADAPTIVE
+    """Role → power of width ÷ base width on its learning rate."""
 
     groups: tuple[Group, ...] = ()
+    base_width: int | None = Field(None, ge=1)
 
     def build(self, network: Optimized) -> "Updater":
         """The updater of every trainable parameter of ``network``.  `TelosError` where a group matches none of them."""
         raise NotImplementedError
+
+    def width_factors(self, network: Optimized) -> dict[str, float]:
+        """Trainable parameter → factor on its learning rate; its weight decay is divided by it."""
+        listed = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+        return rate_factors(listed, network.roles(), self.base_width, self.width_powers)
 
 
 class Updater(ABC):

@@ -45,6 +45,7 @@ class AdamW(Optimizer):
     """Adam with decoupled weight decay.
 
     ``weight_decay`` acts on embeddings, matrices and head; vectors (norm gains, biases) have none unless a group gives it.
+    ``base_width``: the rates are those of a network of this width, others follow from it; None: as they stand, at any width.
     """
 
     learning_rate: float = Field(3e-3, ge=0)
@@ -54,18 +55,19 @@ class AdamW(Optimizer):
 
     def build(self, network: Optimized) -> "AdamWUpdater":
         groups = []
+        factors = self.width_factors(network)
         for name, parameter, role, group in trainable(network, self.groups):
             rate, decay = self.learning_rate, 0.0 if role == "vector" else self.weight_decay
-            groups.append((name, parameter, *chosen(group, rate, decay)))
+            groups.append((name, parameter, *chosen(group, rate, decay, factors[name])))
         return AdamWUpdater(self, groups, self.betas, self.eps)
 
 
-def chosen(group: Group | None, learning_rate: float, weight_decay: float) -> tuple[float, float]:
-    """A parameter's (learning rate, weight decay): its group's where that gives one."""
-    if group is None:
-        return learning_rate, weight_decay
-    return (learning_rate if group.learning_rate is None else group.learning_rate,
-            weight_decay if group.weight_decay is None else group.weight_decay)  # fmt: skip
+def chosen(group: Group | None, learning_rate: float, weight_decay: float, factor: float) -> tuple[float, float]:
+    """A parameter's (learning rate, weight decay): its group's where that gives one; ``factor``: `Optimizer.width_factors`."""
+    if group is not None:
+        learning_rate = learning_rate if group.learning_rate is None else group.learning_rate
+        weight_decay = weight_decay if group.weight_decay is None else group.weight_decay
+    return learning_rate * factor, weight_decay / factor
 
 
 class AdamWUpdater(Updater):

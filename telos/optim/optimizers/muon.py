@@ -14,7 +14,8 @@ Cost: 2 · iterations · (2 m² n + m³) FLOPs for an m × n matrix, m ≤ n.  T
 (singular values; the formula in float64 by decomposition; torch.optim.Muon).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from telos.optim.optimizers import Optimized, Optimizer, Updater, trainable
 from telos.optim.optimizers.adamw import AdamWUpdater, Beta, chosen
+from telos.optim.width import ADAPTIVE
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -83,7 +85,10 @@ class Muon(Optimizer):
     ``learning_rate`` and ``weight_decay`` are those of the matrices; the rest has learning rates of its own and no decay, unless
     a group gives other values.  The momentum rises linearly from ``initial_momentum`` over the first
     ``momentum_warmup_steps`` updates (Jordan et al. 2024).  ``betas`` and ``eps`` are AdamW's.
+    ``base_width``: the rates are those of a network of this width, others follow from it; None: as they stand, at any width.
     """
+
+    width_powers: ClassVar[Mapping[str, int]] = ADAPTIVE | {"matrix": 0}
 
     learning_rate: float = Field(0.02, ge=0)
     momentum: Beta = 0.95
@@ -101,12 +106,13 @@ class Muon(Optimizer):
     def build(self, network: Optimized) -> "MuonUpdater":
         rates = {"embedding": self.embedding_learning_rate, "head": self.head_learning_rate, "vector": self.vector_learning_rate}
         matrices, rest = [], []
+        factors = self.width_factors(network)
         for name, parameter, role, group in trainable(network, self.groups):
             if role == "matrix":
                 assert parameter.ndim == 2, f"{name} has the role of a matrix and the shape {tuple(parameter.shape)}"
-                matrices.append((name, parameter, *chosen(group, self.learning_rate, self.weight_decay)))
+                matrices.append((name, parameter, *chosen(group, self.learning_rate, self.weight_decay, factors[name])))
             else:
-                rest.append((name, parameter, *chosen(group, rates[role], 0.0)))
+                rest.append((name, parameter, *chosen(group, rates[role], 0.0, factors[name])))
         # Where the network computes in bf16 the machine is fast at it; five iterations do not need more.
         dtype = getattr(network, "compute_dtype", torch.float32)
         return MuonUpdater(self, matrices, AdamWUpdater(self, rest, self.betas, self.eps), dtype)

@@ -30,6 +30,10 @@ class Tokenizer(Spec, family="telos.tokens.tokenizers", default="bpe"):
         """What `train` gave, from the text of its tokenizer.json."""
         raise NotImplementedError
 
+    def largest_vocabulary(self) -> int | None:
+        """Tokens of the vocabulary, the end of text too, as far as the settings tell; None where the text alone does."""
+        return None
+
 
 class TrainedTokenizer(ABC):
     """Encodes and decodes.  Special tokens in the user's text are ordinary characters, never control tokens."""

@@ -94,6 +94,9 @@ class BPE(Tokenizer):
                 "another")  # fmt: skip
         return self._assemble(ids, kept)
 
+    def largest_vocabulary(self) -> int:
+        return self.vocab_size or FITTING[0][1]
+
     def _fitting(self, texts: Texts, total_bytes: int) -> int:
         size = fitting_size(total_bytes)
         if size < fitting_size(total_bytes, FITTING[0][1]):  # characters could change it

@@ -25,6 +25,9 @@ class Byte(Tokenizer):
         backend.decoder = decoders.ByteLevel()
         return self.restore(finish(backend))
 
+    def largest_vocabulary(self) -> int:
+        return 257
+
     def restore(self, content: str) -> "ByteTokenizer":
         return ByteTokenizer(self, content, [bytes([value]) for value in range(256)])
 

@@ -1,0 +1,1 @@
+"""What a run will cost and reach, told before it begins."""

@@ -1,0 +1,141 @@
+"""What the model of a recipe will take: parameters, operations, memory in training and in use.
+
+A training step is gone through as the loop does it (micro-batches, the objective with its own parts, clipping, the optimizer's
+update), on tensors without memory (`telos.models.sizing`).  Tests: tests/plan/test_sizes.py (torch's account of the same step).
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from telos.foundation.random import generator
+from telos.foundation.units import counted, format_bytes, format_count
+from telos.models import Model
+from telos.models.sizing import Dtype, Estimate
+from telos.objectives import Batch, Objective
+from telos.optim.optimizers import Optimizer
+from telos.tokens.batches import Row
+from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+from telos.train.settings import Train
+
+ASSUMED_VOCABULARY = 4096
+"""Tokens, where only the text tells how many there are."""
+
+TRAINING_TOKENS = 1_000_000
+"""For which a counting model is sized: its memory grows with the text."""
+
+DTYPES: dict[str, tuple[Dtype, ...]] = {"fp32": ("float32",), "bf16": ("bfloat16",), "auto": get_args(Dtype)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """``estimates``: type of activations → estimate; one, or where the run itself chooses by measuring, one for each.
+    ``rows``, ``context_tokens``: of a micro-batch; 0 for a model that counts."""
+
+    vocabulary_size: int
+    vocabulary_is_known: bool
+    rows: int
+    context_tokens: int
+    estimates: dict[Dtype, Estimate]
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: value for name, value in asdict(self).items() if name != "estimates"} | {
+            "estimates": {dtype: asdict(estimate) for dtype, estimate in self.estimates.items()}
+        }
+
+    def render(self) -> str:
+        """For people: comment lines below a recipe."""
+        one = next(iter(self.estimates.values()))
+        assumed = "" if self.vocabulary_is_known else ", assumed: the text decides"
+        lines = [f"model: {format_count(one.parameters)} parameters (vocabulary {self.vocabulary_size:,}{assumed})"]
+        if one.flops_per_token is not None:
+            flops, all_flops = format_count(one.flops_per_token), format_count(3 * one.flops_per_token)
+            lines.append(f"operations: {flops} FLOPs a token, {all_flops} in training")
+        if not self.rows:
+            lines.append(f"memory, for {format_count(TRAINING_TOKENS)} tokens of text: at most "
+                         f"{_bytes(one.training_bytes)} in training, {_bytes(one.inference_bytes)} in use")  # fmt: skip
+        else:
+            lines += [self._training(dtype, estimate) for dtype, estimate in self.estimates.items()]
+            state = f", of them {format_bytes(one.state_bytes)} its state" if one.state_bytes else ""
+            lines.append(f"memory in use, {next(iter(self.estimates))}: {_bytes(one.inference_bytes)} for a row as long as the "
+                         f"context{state}")  # fmt: skip
+        return "\n".join(f"# {line}" for line in lines)
+
+    def _training(self, dtype: Dtype, estimate: Estimate) -> str:
+        parts = {"weights": estimate.weights_bytes, "gradients": estimate.gradients_bytes, "optimizer": estimate.optimizer_bytes,
+                 "activations": estimate.activations_bytes}  # fmt: skip
+        named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items() if size is not None)
+        return (f"memory in training, {dtype}, {counted(self.rows, 'row')} of {counted(self.context_tokens, 'token')} at a time: "
+                f"{_bytes(estimate.training_bytes)} ({named})")  # fmt: skip
+
+
+def _bytes(size: int | None) -> str:
+    return "not known from the settings alone" if size is None else format_bytes(size)
+
+
+def sizes(model: Model, objective: Objective, optimizer: Optimizer, settings: Train, vocabulary_size: int | None) -> Sizes:
+    """What ``model`` takes when it is trained so.  ``vocabulary_size``: None where the settings do not tell.
+
+    Raises `TelosError` where the model cannot be trained with this objective or optimizer.
+    """
+    size = vocabulary_size or ASSUMED_VOCABULARY
+    plain = Vocabulary(size - 1, "", {END_OF_TEXT: size - 1})
+    if model.learns_by == "counting":
+        found = model.estimate(plain, training_tokens=TRAINING_TOKENS)
+        return Sizes(size, vocabulary_size is not None, 0, 0, {"float32": found})
+    objective.check(model)
+    vocabulary = plain.with_specials(objective.special_tokens())
+    drawn = _Drawn()
+    estimates = {
+        dtype: model.estimate(vocabulary, dtype=dtype, training=_as_the_loop(objective, optimizer, settings, vocabulary, drawn))
+        for dtype in DTYPES[settings.precision]
+    }
+    return Sizes(vocabulary.size, vocabulary_size is not None, drawn.rows, drawn.context_tokens, estimates)
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """Rows of the largest micro-batch, and their length."""
+
+    rows: int = 0
+    context_tokens: int = 0
+
+
+def _as_the_loop(
+    objective: Objective, optimizer: Optimizer, settings: Train, vocabulary: Vocabulary, drawn: _Drawn
+) -> Callable[[Any], Callable[[], None]]:
+    """`telos.models.sizing.Training` with the loop's own functions."""
+    from telos.train.gradients import accumulate, clip
+    from telos.train.trainable import Trainable
+
+    def training(network: Any) -> Callable[[], None]:
+        trainable = Trainable(network, objective.build(network, vocabulary))
+        updater = optimizer.build(trainable)
+        raw_length = objective.raw_length(network.context_length)
+        rows = settings.rows(raw_length, objective.rows_together)
+        micro_batches = settings.micro_batches(rows, raw_length, objective.rows_together)
+        drawn.rows = max(part.stop - part.start for part in micro_batches)
+        batch = _batch(objective, rows, raw_length, vocabulary)
+        drawn.context_tokens = batch["tokens"].shape[1]
+
+        def step() -> None:
+            accumulate(trainable, objective, batch, micro_batches, seed=0, step=0)
+            clip(list(updater.parameters.values()), settings.gradient_clip)
+            updater.step(1.0)
+
+        return step
+
+    return training
+
+
+def _batch(objective: Objective, rows: int, raw_length: int, vocabulary: Vocabulary) -> Batch:
+    """A batch of the shapes that the loader gives."""
+    import torch
+
+    row = Row(np.zeros(raw_length, np.uint32), vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0)
+    example = objective.examples(row, generator(0, "examples"), vocabulary)
+    types = {name: torch.from_numpy(array[:0] if array.ndim else array.reshape(1)).dtype for name, array in example.items()}
+    return Batch({name: torch.zeros((rows, *array.shape), dtype=types[name]) for name, array in example.items()})
