@@ -2,9 +2,9 @@
 
     p(x_1 … x_T) = Σ_{s_1 … s_T} π(s_1) B_{s_1}(x_1) Π_t A(s_{t−1}, s_t) B_{s_t}(x_t)
 
-Rabiner 1989, "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition".  A document is one sequence, its
-end of text included, and begins with π.  Fitted by expectation maximisation (`telos.models.counting.baum_welch`), scored and read
-out by `telos.models.counting.hidden_states`.
+Rabiner 1989, "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition".  A document is one sequence,
+its end of text included, and begins with π.  Fitted by expectation maximisation (`telos.models.counting.baum_welch`), scored
+and read out by `telos.models.counting.hidden_states`.
 Tests: tests/models/test_hmm.py (hmmlearn, all paths by hand, a known source's entropy).
 """
 
@@ -28,13 +28,14 @@ BATCH_NUMBERS = 8_000_000
 
 
 class HMM(Model):
-    """``num_states``: S.  ``iterations``: passes of expectation maximisation at most; it ends before where a pass brings less than
+    """``num_states``: S.  ``iterations``: passes of expectation maximisation at most; it ends before where one brings less than
     ``tolerance`` nats a token.  ``restarts``: how many random beginnings are followed to their ends; the likeliest is kept.
-    ``pseudocount``: added to each expected count, so that what was not seen stays possible (0: pure maximum likelihood).
+    ``pseudocount``: observations that are added to each state's distributions, of tokens in the text's own shares and of states
+    evenly, so that what was not seen stays possible (0: pure maximum likelihood).
 
     ``piece_tokens``: longer documents are cut for fitting (not for scoring), so that many sequences go side by side; a piece from
-    the middle has a first state of its own distribution.  ``fit_tokens``: at most about so many tokens are fitted, pieces chosen by
-    the seed.
+    the middle has a first state of its own distribution.  ``fit_tokens``: at most about so many tokens are fitted, pieces chosen
+    by the seed.
     """
 
     learns_by: ClassVar[Literal["gradient", "counting"]] = "counting"
@@ -43,7 +44,7 @@ class HMM(Model):
     iterations: int = Field(30, ge=1)
     tolerance: float = Field(1e-3, ge=0)
     restarts: int = Field(1, ge=1)
-    pseudocount: float = Field(0.1, ge=0)
+    pseudocount: float = Field(1.0, ge=0)
     piece_tokens: int = Field(256, ge=2)
     fit_tokens: int = Field(1_000_000, ge=1)
 
@@ -53,8 +54,8 @@ class HMM(Model):
 
 
 class HiddenMarkov(Counting):
-    """A hidden Markov model.  ``parameters``: π, A and B.  ``log_likelihoods``: nats a token of the fitted text before each pass, of
-    the beginning that was kept."""
+    """A hidden Markov model.  ``parameters``: π, A and B.  ``log_likelihoods``: log p a token of the fitted text before each
+    pass, in nats, of the beginning that was kept."""
 
     def __init__(self, spec: HMM, vocabulary: Vocabulary, seed: int = 1):
         self.spec: HMM = spec
@@ -71,7 +72,7 @@ class HiddenMarkov(Counting):
         self.parameters = Parameters.normalised(*(np.ones(shape) for shape in shapes))
 
     def fit(self, tokens: np.ndarray) -> None:
-        """Expectation maximisation over a stream, from random beginnings.  Time a pass: 6 S² floating-point operations a token."""
+        """Expectation maximisation over a stream, from random beginnings.  Takes 6 S² operations a token and pass."""
         from telos.models.counting.baum_welch import Parameters
 
         tokens = folder.checked(tokens, self.vocabulary)
@@ -80,13 +81,14 @@ class HiddenMarkov(Counting):
             return
         batches = list(self._batches(tokens))
         self.fitted_tokens = sum(len(packed) for packed, _ in batches)
-        unigrams = np.bincount(tokens, minlength=self.vocabulary.size)
+        frequencies = np.bincount(tokens, minlength=self.vocabulary.size) + 1.0
+        frequencies /= frequencies.sum()
         best = None
         total = self.fitted_tokens * self.spec.iterations * self.spec.restarts
         with progress("fitting states", total, "tokens") as advance:
             for restart in range(self.spec.restarts):
-                begun = Parameters.drawn(self.spec.num_states, unigrams, generator(self.seed, "hmm", restart))
-                found = self._maximise(begun, tokens, batches, advance)
+                begun = Parameters.drawn(self.spec.num_states, frequencies, generator(self.seed, "hmm", restart))
+                found = self._maximise(begun, frequencies, tokens, batches, advance=advance)
                 if best is None or found[1][-1] > best[1][-1]:
                     best = found
         assert best is not None
@@ -103,7 +105,9 @@ class HiddenMarkov(Counting):
         for part in np.split(chosen, np.flatnonzero(np.diff(batch)) + 1):
             yield Packed(first[part], lengths[part]), whole[part]
 
-    def _maximise(self, model: Any, tokens: np.ndarray, batches: list, advance: Any) -> tuple[Any, list[float]]:
+    def _maximise(
+        self, model: Any, frequencies: np.ndarray, tokens: np.ndarray, batches: list, *, advance: Any
+    ) -> tuple[Any, list[float]]:
         """(parameters, nats a token before each pass) from one beginning."""
         from telos.models.counting.baum_welch import Expected, expect
 
@@ -111,12 +115,12 @@ class HiddenMarkov(Counting):
         for _ in range(self.spec.iterations):
             counts = Expected.none(model)
             for packed, whole in batches:
-                expect(counts, model, tokens[packed.places], packed, whole)
+                expect(counts, model, tokens[packed.places], packed, whole=whole)
                 advance(len(packed), note=f"{-history[-1]:.3f} nats/token" if history else "")
             if not np.isfinite(counts.log_likelihood):
                 raise TelosError("every token of the text must be possible in some state that can be reached",
                                  "one whose probability is below what 32 bits hold", "raise model.pseudocount")  # fmt: skip
-            model = counts.maximised(self.spec.pseudocount)
+            model = counts.maximised(self.spec.pseudocount, frequencies)
             history.append(counts.log_likelihood / self.fitted_tokens)
             if len(history) > 1 and history[-1] - history[-2] < self.spec.tolerance:
                 break

@@ -28,9 +28,9 @@ Smoothing = Literal["kneser_ney", "additive", "maximum_likelihood", "arpa"]
 class NGram(Model):
     """``order``: tokens in an n-gram, the predicted one included; 1 is the unigram.
 
-    ``smoothing``: kneser_ney (interpolated, modified), additive, maximum_likelihood, or arpa for the probabilities of an ARPA file,
-    which cannot be fitted.  ``pseudocount``: δ of additive smoothing.  ``min_counts``: an n-gram of 1, 2 … tokens must stand so
-    often in the text to be listed, the last value for all longer ones (KenLM's ``--prune`` plus one); empty: all are.
+    ``smoothing``: kneser_ney (interpolated, modified), additive, maximum_likelihood, or arpa for the probabilities of an ARPA
+    file, which cannot be fitted.  ``pseudocount``: δ of additive smoothing.  ``min_counts``: an n-gram of 1, 2 … tokens must
+    stand so often in the text to be listed, the last value for all longer ones (KenLM's ``--prune`` plus one); empty: all are.
     ``prune_threshold``: n-grams whose going raises the perplexity by a smaller share than this are left out; 0: none is.
     The last two are for kneser_ney.
     """
@@ -133,10 +133,11 @@ def load(path: Path) -> CountedNGram:
         raise folder.contradiction(path, f"no probabilities of {size} tokens")
     back_off = BackOff(size, end, arrays["unigrams"])
     for length in range(2, 2 + (len(arrays) - 1) // 3):
-        parts = [arrays.get(name) for name in (f"keys_{length}", f"probabilities_{length}", f"weights_{length - 1}")]
-        if any(part is None for part in parts) or len(parts[0]) != len(parts[1]) or len(parts[2]) != back_off.entries(length - 1):
+        names = (f"keys_{length}", f"probabilities_{length}", f"weights_{length - 1}")
+        keys, probabilities, weights = (arrays.get(name, np.zeros(0)) for name in names)
+        if not set(names) <= set(arrays) or len(keys) != len(probabilities) or len(weights) != back_off.entries(length - 1):
             raise folder.contradiction(path, f"the tables of {length} tokens are missing or of other lengths")
-        back_off.append(*parts)
+        back_off.append(keys, probabilities, weights)
     model.fitted_tokens, model.back_off = facts["fitted_tokens"], back_off
     return model
 

@@ -20,7 +20,7 @@ NAMES = ("start_S", "cut_S", "transition_SS", "emission_SV")
 
 
 def parameters(states: int, size: int = 7, seed: int = 0) -> Parameters:
-    return Parameters.drawn(states, np.arange(size), np.random.default_rng(seed))
+    return Parameters.drawn(states, np.arange(1.0, size + 1), np.random.default_rng(seed))
 
 
 def stream(length: int, seed: int = 0) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_expected_counts_equal_all_paths_by_hand(states: int):
             for here, token in zip(path, document, strict=True):
                 wanted.emission_SV[here, token] += p / total
     found, packed = Expected.none(model), Packed(*sequences(tokens, 6))
-    expect(found, model, tokens[packed.places], packed, np.ones(len(packed.first), bool), torch.float64)
+    expect(found, model, tokens[packed.places], packed, whole=np.ones(len(packed.first), bool), dtype=torch.float64)
     for name in NAMES:
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-10, atol=1e-12)
     assert found.log_likelihood == pytest.approx(wanted.log_likelihood, rel=1e-12)
@@ -99,10 +99,11 @@ def test_expected_counts_equal_all_paths_by_hand(states: int):
 )
 def test_equals_hmmlearn(states: int, pseudocount: float, iterations: int):
     hmmlearn = pytest.importorskip("hmmlearn.hmm", reason="hmmlearn is not installed (telos[dev] has it)")
-    model, tokens = parameters(states, seed=2), stream(600, seed=3)
+    model, tokens, shares = parameters(states, seed=2), stream(600, seed=3), np.arange(1, 8) / 28
     theirs = hmmlearn.CategoricalHMM(
         states, n_iter=iterations, tol=-math.inf, init_params="", n_features=7, implementation="log",
-        startprob_prior=1 + pseudocount, transmat_prior=1 + pseudocount, emissionprob_prior=1 + pseudocount,
+        startprob_prior=1 + pseudocount / states, transmat_prior=1 + pseudocount / states,
+        emissionprob_prior=1 + pseudocount * shares,
     )  # fmt: skip
     theirs.startprob_, theirs.transmat_, theirs.emissionprob_ = model.start_S, model.transition_SS, model.emission_SV
     lengths = [len(document) for document in documents(tokens)]
@@ -111,8 +112,8 @@ def test_equals_hmmlearn(states: int, pseudocount: float, iterations: int):
         ours, packed = model, Packed(*sequences(tokens, 6))
         for _ in range(iterations):
             counts = Expected.none(ours)
-            expect(counts, ours, tokens[packed.places], packed, np.ones(len(packed.first), bool), dtype)
-            ours = counts.maximised(pseudocount)
+            expect(counts, ours, tokens[packed.places], packed, whole=np.ones(len(packed.first), bool), dtype=dtype)
+            ours = counts.maximised(pseudocount, shares)
         np.testing.assert_allclose(ours.start_S, theirs.startprob_, atol=tolerance)
         np.testing.assert_allclose(ours.transition_SS, theirs.transmat_, atol=tolerance)
         np.testing.assert_allclose(ours.emission_SV, theirs.emissionprob_, atol=tolerance)
@@ -214,7 +215,7 @@ def test_a_text_that_cannot_be_is_refused_by_name():
     hmm = model_of(Parameters.normalised(np.ones(2), np.ones(2), np.ones((2, 2)), np.eye(2, 7)))
     packed = Packed(*sequences(np.array([3, 3]), 6))
     with pytest.raises(TelosError) as error:
-        hmm._maximise(hmm.parameters, np.array([3, 3]), [(packed, np.ones(1, bool))], lambda by, note: None)
+        hmm._maximise(hmm.parameters, np.ones(7), np.array([3, 3]), [(packed, np.ones(1, bool))], advance=lambda by, note: None)
     assert error.value.must == "every token of the text must be possible in some state that can be reached"
     assert error.value.fix == "raise model.pseudocount"
 
@@ -247,5 +248,5 @@ def test_refuses_ids_of_another_vocabulary_and_folders_that_contradict_themselve
     (tmp_path / "config.json").write_text(config)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-9])
-    with pytest.raises(TelosError, match="model.safetensors must be whole"):
+    with pytest.raises(TelosError, match=r"model.safetensors must be whole"):
         load(tmp_path)

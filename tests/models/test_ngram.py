@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json
@@ -222,6 +223,12 @@ def test_refuses_ids_of_another_vocabulary_and_other_folders(tmp_path):
     with pytest.raises(TelosError) as error:
         load(tmp_path)
     assert error.value.found == "model_type 'qwen3'"
+    fitted(*encode(ENGLISH), 3).save(tmp_path)
+    arrays = load_file(tmp_path / "model.safetensors")
+    save_file(arrays | {"weights_2": arrays["weights_2"][1:]}, tmp_path / "model.safetensors")
+    with pytest.raises(TelosError, match="must belong together") as error:
+        load(tmp_path)
+    assert error.value.found == "the tables of 3 tokens are missing or of other lengths"
 
 
 def test_is_a_member_of_the_family():
@@ -229,6 +236,32 @@ def test_is_a_member_of_the_family():
     assert isinstance(spec, NGram)
     assert spec.learns_by == "counting"
     assert spec.has_likelihood
+
+
+def test_settings_that_do_not_fit_together_are_refused():
+    for settings, why in (
+        ({"min_counts": [2]}, "min_counts must begin with 1, since every token stays, and never fall"),
+        ({"min_counts": [1, 3, 2]}, "min_counts must begin with 1, since every token stays, and never fall"),
+        ({"smoothing": "additive", "min_counts": [1, 2]}, "min_counts and prune_threshold need smoothing kneser_ney"),
+        ({"smoothing": "maximum_likelihood", "prune_threshold": 0.1}, "min_counts and prune_threshold need smoothing kneser_ney"),
+    ):
+        with pytest.raises(TelosError, match=why):
+            NGram(**settings)
+
+
+@given(train=streams, order=st.integers(1, 5), least=st.lists(st.integers(1, 3), max_size=3).map(sorted))
+def test_pruned_by_counts_sums_to_one_and_lists_what_is_frequent(train: list[int], order: int, least: list[int]):
+    model = NGram(order=order, min_counts=(1, *least)).build(Vocabulary(6, "", {END_OF_TEXT: 6}))
+    model.fit(np.array(train, np.int64))
+    for context in ([], train[:3], train[-2:], [5, 5, 5]):
+        assert np.exp(model.log_probabilities(np.array(context, int))).sum() == pytest.approx(1, abs=1e-12)
+    padded, raw = [6, *train], Counter[tuple[int, ...]]()
+    for k in range(2, model.back_off.order + 1):
+        for i in range(len(padded) - k + 1):
+            if 6 not in padded[i + 1 : i + k - 1]:
+                raw[tuple(padded[i : i + k])] += 1
+        wanted = {g for g, n in raw.items() if len(g) == k and n >= (1, *least)[min(k - 1, len(least))]}
+        assert {tuple(g) for g in model.back_off.grams(k).tolist()} == wanted
 
 
 @pytest.mark.data

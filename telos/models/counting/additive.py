@@ -2,7 +2,7 @@
 
     p(w | c) = (n(c w) + δ) / (n(c ·) + δ V),   c the last order − 1 tokens, fewer where the document has begun later
 
-δ = 1 adds one (Jurafsky & Martin 2026, "Speech and Language Processing", section 3.6.1).  δ = 0 is maximum likelihood, which gives
+δ = 1 adds one (Manning & Schütze 1999, section 6.2.2).  δ = 0 is maximum likelihood, which gives
 nothing to what it has not seen; after a context that it has not seen it is 1 / V, the limit δ → 0.
 Tests: tests/models/counting/test_additive.py (the formula, and published figures of bigrams over names).
 """

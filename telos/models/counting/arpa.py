@@ -8,14 +8,14 @@
 
 A line is log10 p, the n-gram, and log10 of its weight as a context (none: 0).  Format: SRILM's ngram-format(5).  The end of text
 is ``<s>`` where it stands before a document and ``</s>`` where it ends one; a log10 p of -99 or less is probability 0.
-Tests: tests/models/counting/test_arpa.py (KenLM's scores on the same file, export → import → export, bad files).
+Tests: tests/models/counting/test_arpa.py (export → import → export, bad files), test_kenlm.py (KenLM's scores on the same file).
 """
 
 import gzip
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def read_arpa(path: str | Path, words: Sequence[str] | None = None) -> tuple[lis
             weights = np.array([found[word][1] for word in ordered[:-1]] + [found.get(BEGIN, (0.0, 1.0))[1]])
             for length, size in enumerate(sizes[1:], start=2):
                 advance(sizes[length - 2])
-                weights = _append(model, reader, *reader.section(length, size, tokens), weights)
+                weights = _append(model, reader.section(length, size, tokens), weights, str(path))
             advance(sizes[-1])
         reader.end()
     return ordered[:-1], model
@@ -101,10 +101,9 @@ def _order(reader: ArpaReader, found: Collection[str], words: Sequence[str] | No
     return [*wanted, END]
 
 
-def _append(
-    model: BackOff, reader: ArpaReader, grams: np.ndarray, p: np.ndarray, own: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
+def _append(model: BackOff, section: tuple[np.ndarray, np.ndarray, np.ndarray], weights: np.ndarray, name: str) -> np.ndarray:
     """Give the model the n-grams of one length more; the weights of these as contexts.  ``weights``: of those before."""
+    grams, p, own = section
     length = grams.shape[1]
     for k in range(2, length):  # contexts that are not listed
         weights = _list_missing(model, np.unique(grams[:, :k], axis=0), weights)
@@ -113,7 +112,7 @@ def _append(
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     if (twice := np.flatnonzero(keys[1:] == keys[:-1])).size:
-        raise TelosError("each n-gram of an ARPA file must be listed once", f"one of {length} words twice in {reader.name} "
+        raise TelosError("each n-gram of an ARPA file must be listed once", f"one of {length} words twice in {name} "
                          f"({twice.size} such)", "remove one of them")  # fmt: skip
     model.append(keys, p[order], weights)
     return own[order]
@@ -152,13 +151,11 @@ def _check_words(words: list[str], size: int) -> None:
 
 
 def _opened(path: str | Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
+    packed = str(path).endswith(".gz")
     try:
-        if mode == "wb" and str(path).endswith(".gz"):
-            return gzip.GzipFile(path, mode, mtime=0)  # the same model, the same file
-        file = open(path, mode)
+        if not packed:
+            return open(path, mode)
+        # Without a time in it: the same model, the same file.
+        return cast(IO[bytes], gzip.GzipFile(path, mode, mtime=0))
     except FileNotFoundError:
         raise TelosError("an ARPA file must exist", f"no file {path}", "correct the path") from None
-    if mode == "rb" and str(path).endswith(".gz"):
-        file.close()
-        return gzip.GzipFile(path, mode)
-    return file

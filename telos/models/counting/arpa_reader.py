@@ -88,8 +88,7 @@ class ArpaReader:
             try:
                 grams[i] = [tokens[word] for word in words]
             except KeyError as error:
-                raise self.wrong(number, "each word must be listed among the 1-grams", repr(error.args[0].decode(errors="replace"))
-                                 ) from None  # fmt: skip
+                raise self.wrong(number, "each word must be listed among the 1-grams", _shown(error.args[0])) from None
             values[i] = self._numbers(number, fields, length)
         return grams, values[:, 0], values[:, 1]
 

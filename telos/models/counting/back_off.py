@@ -6,7 +6,7 @@
 Katz 1987, "Estimation of probabilities from sparse data"; any interpolated model has this form too (Chen & Goodman 1999, section
 2.8).  N-grams are keys as in `telos.models.counting.counts`; the ``end_of_text`` stands both before a document, where ARPA files
 have ``<s>``, and at its end, where they have ``</s>``: it is only ever the first token of an n-gram, or the last.
-Tests: tests/models/test_ngram.py, tests/models/counting/test_arpa.py (KenLM's scores).
+Tests: tests/models/test_ngram.py, tests/models/counting/test_kenlm.py (KenLM's scores).
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ from telos.models.counting.counts import depths
 class BackOff:
     """Probabilities of n-grams up to a length, and weights of contexts.
 
-    ``unigrams`` (V,) float64.  For k = 2 … order: ``keys[k - 2]`` int64 ascending, ``probabilities[k - 2]`` float64, one each, and
-    ``weights[k - 2]`` float64, one for each n-gram of k − 1 tokens.  Memory: `state_bytes`, at most 24 bytes an n-gram.
+    ``unigrams`` (V,) float64.  For k = 2 … order: ``keys[k - 2]`` int64 ascending, ``probabilities[k - 2]`` float64, one each,
+    and ``weights[k - 2]`` float64, one for each n-gram of k − 1 tokens.  Memory: `state_bytes`, at most 24 bytes an n-gram.
     """
 
     def __init__(self, size: int, end: int, unigrams: np.ndarray):
@@ -50,7 +50,7 @@ class BackOff:
     # -- looking up -------------------------------------------------------------------------------------------------
 
     def find(self, length: int, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Ids, int64, of the n-grams of ``length`` ≥ 2 that are a context (an id, or -1) and a token; -1 where it is not listed."""
+        """Ids, int64, of the n-grams of ``length`` ≥ 2 that are a context (an id, or -1) and a token; -1: not listed."""
         keys, wanted = self.keys[length - 2], contexts * self.size + tokens
         ranks = np.searchsorted(keys, wanted)
         ranks[ranks == len(keys)] = 0
@@ -122,8 +122,8 @@ class BackOff:
     # -- leaving out ------------------------------------------------------------------------------------------------
 
     def only(self, stay: list[np.ndarray]) -> "BackOff":
-        """The model without some n-grams, weights as they are.  ``stay``: for k = 2 … order, bool for each n-gram; one that stays has
-        its context."""
+        """The model without some n-grams, weights as they are.  ``stay``: for k = 2 … order, bool for each n-gram; one that
+        stays has its context."""
         made = BackOff(self.size, self.end, self.unigrams)
         new_ids, contexts_stay = np.arange(self.size), np.ones(self.size, bool)
         for keys, probabilities, weights, staying in zip(self.keys, self.probabilities, self.weights, stay, strict=True):

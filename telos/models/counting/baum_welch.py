@@ -7,7 +7,8 @@ With π the distribution of the first state, A of the next, B_s of the tokens of
 The scales c_t = p(x_t | x_1 … x_{t−1}) make every α_t sum to 1, so that nothing underflows and log p(x) = Σ log c_t: the same
 numbers as in log space, in matrix products.  Posteriors are γ_t = α_t ∘ β_t and, for pairs of states,
 A ∘ Σ_t α_tᵀ (B(x_{t+1}) ∘ β_{t+1} / c_{t+1}).  Baum et al. 1970; Rabiner 1989, "A Tutorial on Hidden Markov Models", equations
-18 to 40 and section V.A.  A pseudocount added to each expected count is the mode under a Dirichlet prior (MAP-EM).
+18 to 40 and section V.A.  What is added to expected counts is a Dirichlet prior, and the maximum then that
+of the posterior (Dempster, Laird & Rubin 1977).
 Tests: tests/models/test_hmm.py (hmmlearn, all paths by hand, likelihood that never falls).
 """
 
@@ -22,8 +23,8 @@ from telos.models.counting.packed import Packed
 
 @dataclass(slots=True)
 class Parameters:
-    """``start_S``: of a document's first state; ``cut_S``: of the first state of a piece cut out of one; ``transition_SS``, row: from,
-    column: to; ``emission_SV``.  Float64; each row sums to 1."""
+    """``start_S``: of a document's first state; ``cut_S``: of the first state of a piece cut out of one; ``transition_SS``: from
+    the row to the column; ``emission_SV``.  Float64; each row sums to 1."""
 
     start_S: np.ndarray
     cut_S: np.ndarray
@@ -31,12 +32,12 @@ class Parameters:
     emission_SV: np.ndarray
 
     @classmethod
-    def drawn(cls, states: int, unigrams: np.ndarray, rng: np.random.Generator) -> "Parameters":
-        """At random: uniform draws for the states (Rabiner 1989, section V.C: both random and uniform serve), and for the tokens the
-        text's own frequencies times exponential draws, since a start near the data matters for emissions."""
+    def drawn(cls, states: int, frequencies_V: np.ndarray, rng: np.random.Generator) -> "Parameters":
+        """At random: uniform draws for the states (Rabiner 1989, section V.C: both random and uniform serve), and for the
+        tokens the text's ``frequencies_V`` times exponential draws, since a start near the data matters for emissions."""
         return cls.normalised(
             rng.random(states), rng.random(states), rng.random((states, states)),
-            (unigrams + 1) * rng.exponential(size=(states, len(unigrams))),
+            frequencies_V * rng.exponential(size=(states, len(frequencies_V))),
         )  # fmt: skip
 
     @classmethod
@@ -55,24 +56,36 @@ class Expected:
     cut_S: np.ndarray
     transition_SS: np.ndarray
     emission_SV: np.ndarray
-    log_likelihood: float = 0.0
+    log_likelihood: float
 
     @classmethod
     def none(cls, like: Parameters) -> "Expected":
         arrays = (like.start_S, like.cut_S, like.transition_SS, like.emission_SV)
-        return cls(*(np.zeros_like(array) for array in arrays))
+        return cls(*(np.zeros_like(array) for array in arrays), log_likelihood=0.0)
 
-    def maximised(self, pseudocount: float) -> Parameters:
-        """The parameters under which what was expected is likeliest (Rabiner 1989, equation 40)."""
-        arrays = (self.start_S, self.cut_S, self.transition_SS, self.emission_SV)
-        return Parameters.normalised(*(array + pseudocount for array in arrays))
+    def maximised(self, pseudocount: float, frequencies_V: np.ndarray) -> Parameters:
+        """The parameters under which what was expected is likeliest (Rabiner 1989, equation 40).
+
+        ``pseudocount`` observations are added to each distribution: shared out evenly over states, and over tokens by their
+        ``frequencies_V``, which sum to 1."""
+        each = pseudocount / len(self.start_S)
+        return Parameters.normalised(
+            self.start_S + each, self.cut_S + each, self.transition_SS + each, self.emission_SV + pseudocount * frequencies_V
+        )
 
 
 @torch.no_grad()
-def expect(into: Expected, model: Parameters, tokens: np.ndarray, packed: Packed, whole: np.ndarray,
-           dtype: torch.dtype = torch.float32) -> None:  # fmt: skip
-    """Add the expected counts of some sequences.  ``tokens``: packed.  ``whole``: of each sequence of ``packed.first``, whether it
-    begins a document.  Time: 3 products of S × S a token, beside reading and writing S numbers a few times."""
+def expect(
+    into: Expected,
+    model: Parameters,
+    tokens: np.ndarray,
+    packed: Packed,
+    *,
+    whole: np.ndarray,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Add the expected counts of some sequences.  ``tokens``: packed.  ``whole``: of each sequence of ``packed.first``, whether
+    it begins a document.  Time: 3 products of S × S a token, beside reading and writing S numbers a few times."""
     tokens_N = torch.from_numpy(np.ascontiguousarray(tokens))
     emission_VS = torch.from_numpy(np.ascontiguousarray(model.emission_SV.T)).to(dtype)
     transition_SS = torch.from_numpy(model.transition_SS).to(dtype)

@@ -9,10 +9,10 @@ The model p' then differs from p by
     D(p‖p') = −p(c) { p(w | c) [log p(w | c⁻) + log α'(c) − log p(w | c)] + [1 − Σ p(v | c)] [log α'(c) − log α(c)] }
 
 and the n-gram goes where e^D − 1, the relative change of the perplexity, is below the threshold.  Stolcke 1998, "Entropy-based
-Pruning of Backoff Language Models", equations 3 to 8, from the longest n-grams to the shortest; one that is the context of an n-gram
-that stays, stays.  p(c) is the model's own; after Kneser-Ney smoothing its short n-grams are not those of a marginal, and pruning
-costs more than it would after other smoothing (Chelba et al. 2010, "Study on Interaction between Entropy Pruning and Kneser-Ney
-Smoothing").
+Pruning of Backoff Language Models", equations 3 to 8, from the longest n-grams to the shortest; one that is the context of an
+n-gram that stays, stays.  p(c) is the model's own; after Kneser-Ney smoothing its short n-grams are not those of a marginal,
+and pruning costs more than it would after other smoothing (Chelba et al. 2010, "Study on Interaction between Entropy Pruning and
+Kneser-Ney Smoothing").
 Tests: tests/models/counting/test_entropy_pruning.py (D by summing over the whole vocabulary, sums, thresholds).
 """
 
@@ -22,8 +22,8 @@ from telos.models.counting.back_off import BackOff
 
 
 def prune(model: BackOff, threshold: float) -> BackOff:
-    """The model without the n-grams whose going changes its perplexity by a smaller share than ``threshold``; weights anew, so that
-    probabilities add up to 1.  A threshold of 0 leaves all."""
+    """The model without the n-grams whose going changes its perplexity by a smaller share than ``threshold``; weights anew, so
+    that probabilities add up to 1.  A threshold of 0 leaves all."""
     stay = [np.ones(len(keys), bool) for keys in model.keys]
     for length in range(model.order, 1, -1):
         needed = np.zeros(model.entries(length), bool)

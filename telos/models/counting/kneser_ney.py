@@ -7,7 +7,7 @@ Chen & Goodman 1999, "An empirical study of smoothing techniques for language mo
 of `telos.models.counting.counts`.  An n-gram that is left out for its small count gives all of it to γ, a(c w) in the place of
 D_k(a(c w)); discounts are those of the whole text (Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model
 Estimation", and KenLM's ``lmplz --prune``).
-Tests: tests/models/test_ngram.py (a plain dictionary implementation), tests/models/counting/test_lmplz.py (KenLM's estimator,
+Tests: tests/models/test_ngram.py (a plain dictionary implementation), tests/models/counting/test_kenlm.py (KenLM's estimator,
 every probability and back-off weight).
 """
 

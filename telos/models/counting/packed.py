@@ -1,7 +1,7 @@
 """Sequences of unequal lengths side by side, without padding: time after time, at each time those that are not over.
 
-The sequences stand in falling order of their lengths, so that those at time t + 1 are the first ones of those at time t.  A packed
-array (n, …) holds time 0 of all sequences, then time 1 of those of at least two tokens, and so on.
+The sequences stand in falling order of their lengths, so that those at time t + 1 are the first ones of those at time t.  A
+packed array (n, …) holds time 0 of all sequences, then time 1 of those of at least two tokens, and so on.
 Tests: tests/models/test_hmm.py (any split into sequences gives the same numbers).
 """
 

@@ -1,8 +1,9 @@
 """Tokens as words without white space, for files that part words at white space (ARPA).
 
 Printable text stands for itself.  A byte that is white space, a control character or no UTF-8 is written ``<0x20>``, as
-SentencePiece's byte fallback writes it; and so is a ``<`` that would read as the beginning of such a byte, or of ``<s>``, ``</s>``
-or ``<unk>`` where these are text.  One-to-one.  Tests: tests/models/counting/test_spelling.py (round trips of any bytes).
+SentencePiece's byte fallback writes it; and so is a ``<`` that would read as the beginning of such a byte, or of ``<s>``,
+``</s>`` or ``<unk>`` where these are text.  One-to-one.
+Tests: tests/models/counting/test_spelling.py (round trips of any bytes).
 """
 
 import re
