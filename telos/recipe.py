@@ -7,13 +7,14 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from telos.corpus.about import About
 from telos.corpus.clean import Clean
 from telos.corpus.engines import Engine
 from telos.corpus.sources import Source
 from telos.corpus.split import Split
+from telos.default_size import sized
 from telos.evaluate.settings import Evaluate
 from telos.foundation import overrides as laid_over
 from telos.foundation import yaml
@@ -56,7 +57,8 @@ class Run(Spec):
 
         telos.Run(corpus=telos.Files("my_texts/"), model=telos.Transformer(num_layers=4)).run("runs/mine")
 
-    Every part has a default; each is also a key of a YAML recipe and of an override on the command line.
+    Every part has a default; each is also a key of a YAML recipe and of an override on the command line.  Layers and width of a
+    Transformer that nobody names follow the budget (`telos.default_size`).
     """
 
     corpus: Source = Field(default_factory=lambda: Source.parse("installation"))
@@ -71,6 +73,15 @@ class Run(Spec):
     schedule: Schedule = Field(default_factory=lambda: Schedule.parse({}))
     training: Train = Field(default_factory=Train, alias="train")
     evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_size(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or isinstance(data.get("model"), Model):
+            return data
+        train = data.get("train", data.get("training"))
+        budget = train.budget if isinstance(train, Train) else (train or {}).get("budget") if isinstance(train, dict | None) else None
+        return data | {"model": sized(data.get("model"), Train.model_fields["budget"].default if budget is None else budget)}
 
     def run(self, out: str | Path) -> "Result":
         """Text to measured model, with baselines and report, in the folder ``out``; continues what is there."""
@@ -183,6 +194,7 @@ def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
     made = Run.parse(laid)
     changed = [laid_over.parse(override)[0] for override in overrides]
     origin: Origin = {}
+    sizes = _sizes(laid, made)
     for path in _leaves(made.dump()):
         # A change inside a list is a change of the list, which is one leaf.
         if any(path[: len(c)] == c or c[: len(path)] == path for c in changed) and _stands(laid, path):
@@ -191,8 +203,14 @@ def resolve(data: dict[str, Any], overrides: list[str]) -> tuple[Run, Origin]:
             line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
             origin[".".join(path)] = f"{name}:{line}" if line else name
         else:
-            origin[".".join(path)] = "default"
+            origin[".".join(path)] = f"for a budget of {made.training.budget}" if path in sizes else "default"
     return made, origin
+
+
+def _sizes(laid: dict[str, Any], made: Run) -> set[tuple[str, str]]:
+    """Paths of the settings that follow the budget."""
+    filled = sized(laid.get("model"), made.training.budget)
+    return {("model", name) for name in filled if name != "kind"} if isinstance(filled, dict) else set()
 
 
 def _default_kinds(spec: type[Spec], path: str = "") -> dict[str, str]:

@@ -21,7 +21,7 @@ from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.held_out import HeldOut
 from telos.ladder import Ladder
-from telos.models.hugging_face import save_model
+from telos.models.saved import is_known_to_transformers, save_model
 from telos.recipe import Run
 from telos.result import Result
 from telos.stages import Prepared
@@ -98,14 +98,12 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
         "versions": machine.versions(),
     }
     if trained.outcome is None:
-        with files.commit_folder(out / "model") as folder:
-            trained.model.save(folder)
-            prepared.tokenizer.save(folder)
-            files.write_json(folder / "lineage.json", lineage)
-            files.write_file(folder / "README.md", _COUNTING_CARD.format(kind=recipe.model.kind()))
+        card = _COUNTING_CARD.format(kind=recipe.model.kind())
+        save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage)
         return
     lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
-    card = model_card(told, [told["language"]] if "language" in told else [])  # type: ignore[arg-type]
+    card = model_card(told, [told["language"]] if "language" in told else [],  # type: ignore[arg-type]
+                      library="transformers" if is_known_to_transformers(recipe.model) else "telos")  # fmt: skip
     save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
                generation={"do_sample": True, "temperature": 0.8, "top_p": 0.95})  # fmt: skip
 

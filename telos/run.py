@@ -129,17 +129,9 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
 
 def load(folder: str | Path) -> tuple[Any, Any]:
     """(model, tokenizer) of a model folder: a network, or a model that counts."""
-    folder = Path(folder)
-    config = folder / "config.json"
-    if config.is_file() and (folder / "telos_tokenizer.json").is_file() and b'"telos_ngram"' in config.read_bytes():
-        from telos.models.ngram import load as load_ngram
-        from telos.tokens.tokenizers import load_tokenizer
+    from telos.models.saved import load_model
 
-        files.verify_folder(folder, only=("model.safetensors", "config.json", "tokenizer.json", "telos_tokenizer.json"))
-        return load_ngram(folder), load_tokenizer(folder)
-    from telos.models.hugging_face import load_model
-
-    return load_model(folder)
+    return load_model(Path(folder))
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored:

@@ -30,8 +30,8 @@ class Transformer(Model):
     hidden_size ÷ num_heads.  ``num_key_value_heads``: None for as many as heads."""
 
     num_layers: int = Field(4, ge=0)
-    hidden_size: int = Field(256, ge=2)
-    num_heads: int = Field(4, ge=1)
+    hidden_size: int = Field(128, ge=2)
+    num_heads: int = Field(2, ge=1)
     num_key_value_heads: int | None = Field(None, ge=1)
     head_size: int | None = Field(None, ge=2)
     intermediate_size: int | None = Field(None, ge=1)

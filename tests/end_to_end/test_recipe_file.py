@@ -8,6 +8,8 @@ import pytest
 
 from telos import recipe
 from telos.foundation.errors import TelosError
+from telos.models.transformer import Transformer
+from telos.train.settings import Train
 
 
 def refused(path: Path | str, *overrides: str) -> tuple[str, str, str]:
@@ -117,3 +119,31 @@ def refused_call(budget: str, *overrides: str) -> tuple[str, str, str]:
     with pytest.raises(TelosError) as error:
         recipe.resolve(recipe.for_path("诗", budget), list(overrides))
     return error.value.must, error.value.found, error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("given", "overrides", "size", "origins"),
+    [
+        ({}, (), (4, 128, 2), ("for a budget of 3m",) * 3),
+        ({}, ("train.budget=8m",), (4, 128, 2), ("for a budget of 8m",) * 3),
+        ({}, ("train.budget=15m",), (6, 192, 3), ("for a budget of 15m",) * 3),
+        ({}, ("train.budget=2h",), (8, 256, 4), ("for a budget of 2h",) * 3),
+        ({}, ("train.budget=1d",), (8, 384, 6), ("for a budget of 24h",) * 3),
+        ({}, ("train.budget=15m", "model.num_layers=4"), (4, 192, 3), ("override", "for a budget of 15m", "for a budget of 15m")),
+        ({"model": "transformer"}, ("train.budget=15m", "model.hidden_size=64"), (6, 64, 2), ("for a budget of 15m", "override", "default")),
+        ({}, ("train.budget=100 steps",), (4, 128, 2), ("default",) * 3),
+    ],
+)  # fmt: skip
+def test_layers_and_width_that_nobody_names_follow_the_budget(given, overrides, size, origins):
+    made, origin = recipe.resolve(given, list(overrides))
+    names = ("num_layers", "hidden_size", "num_heads")
+    assert tuple(made.dump()["model"][name] for name in names) == size
+    assert tuple(origin[f"model.{name}"] for name in names) == origins
+
+
+def test_a_size_is_for_a_transformer_and_the_same_from_python():
+    assert recipe.resolve({"model": "ngram"}, ["train.budget=15m"])[0].dump()["model"] == {"kind": "ngram", "order": 5}
+    assert recipe.Run(train={"budget": "15m"}).model == recipe.resolve({}, ["train.budget=15m"])[0].model
+    chosen = Transformer(num_layers=1)  # an object says all of itself
+    assert recipe.Run(train=Train(budget="15m"), model=chosen).model == chosen
+    assert recipe.Run.parse(recipe.Run(train={"budget": "15m"}).dump()) == recipe.Run(train={"budget": "15m"})
