@@ -10,13 +10,16 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telos import __version__
 from telos.foundation import files, machine, progress
 from telos.foundation.errors import TelosError
 from telos.recipe import Run
 from telos.result import Result, Scored, Stopped
+
+if TYPE_CHECKING:
+    from telos.evaluation import Evaluated
 
 DISK_BYTES_PER_TEXT_BYTE = 4
 """Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
@@ -148,6 +151,13 @@ def score(model: str | Path, text: str | Path, overrides: list[str] | None = Non
     from telos import scoring
 
     return scoring.score(load, Path(model), Path(text), overrides or [])
+
+
+def evaluate(model: str | Path, pairs: str | Path) -> "Evaluated":
+    """Accuracy on a JSON Lines file of minimal pairs: ``sentence_good``, ``sentence_bad``, and ``UID`` where there are groups."""
+    from telos import evaluation
+
+    return evaluation.evaluate(load, Path(model), Path(pairs))
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
