@@ -215,6 +215,19 @@ def classify(
     _answer(facts, as_json, shown)
 
 
+@app.command(epilog="Example:  telos evaluate runs/mine/model blimp.jsonl.gz")
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="A JSON Lines file: sentence_good, sentence_bad, UID.")],
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy on minimal pairs: how often the grammatical sentence of two is the likelier one."""
+    from telos import run
+
+    result = run.evaluate(model, pairs)
+    _answer(result.summary(), as_json, result.describe())
+
+
 @app.command(epilog='Example:  telos generate runs/mine/model --prompt "def main(" --temperature 0.8 --max-tokens 100')
 def generate(  # noqa: PLR0917
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],

@@ -22,6 +22,9 @@ from telos.result import Result, Scored, ScoredPairs, Stopped
 if TYPE_CHECKING:
     from telos.generate.engine import Generation
 
+if TYPE_CHECKING:
+    from telos.evaluation import Evaluated
+
 DISK_BYTES_PER_TEXT_BYTE = 4
 """Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
 
@@ -168,6 +171,13 @@ def score(model: str | Path, text: str | Path, overrides: list[str] | None = Non
     from telos import scoring
 
     return scoring.score(load_likelihood, Path(model), Path(text), overrides or [])
+
+
+def evaluate(model: str | Path, pairs: str | Path) -> "Evaluated":
+    """Accuracy on a JSON Lines file of minimal pairs: ``sentence_good``, ``sentence_bad``, and ``UID`` where there are groups."""
+    from telos import evaluation
+
+    return evaluation.evaluate(load, Path(model), Path(pairs))
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,17 +16,12 @@ from pydantic import Field, model_validator
 
 from telos.foundation.errors import TelosError
 from telos.models import Counting, Model
-<<<<<<< HEAD
-from telos.models.counting.kneser_ney import Table, count, depths, unigram
-from telos.models.sizing import Estimate
-from telos.tokens.vocabulary import Vocabulary
-=======
 from telos.models.counting import additive, arpa, entropy_pruning, folder, kneser_ney
 from telos.models.counting.back_off import BackOff
 from telos.models.counting.counts import count
 from telos.models.counting.spelling import spelled
+from telos.models.sizing import Estimate
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
->>>>>>> w-counting
 
 Smoothing = Literal["kneser_ney", "additive", "maximum_likelihood", "arpa"]
 
@@ -143,20 +138,6 @@ def from_arpa(path: str | Path, tokenizer_hash: str = "", words: Sequence[str] |
     model.back_off = back_off
     return words, model
 
-<<<<<<< HEAD
-    facts = read_json(Path(folder) / "config.json")
-    if facts.get("model_type") != MODEL_TYPE:
-        raise TelosError(f"{folder} must hold an n-gram model (model_type '{MODEL_TYPE}')",
-                         f"model_type {facts.get('model_type')!r}", "name another folder")  # fmt: skip
-    model = NGram.parse(facts["spec"]).build(Vocabulary(**facts["vocabulary"]))
-    arrays = load_file(Path(folder) / "model.safetensors")
-    if len(arrays["counts_1"]) != model.vocabulary.size:
-        raise TelosError("model.safetensors must hold a count for each token of config.json's vocabulary",
-                         f"{len(arrays['counts_1'])} counts, {model.vocabulary.size} tokens",
-                         "take both files from one model")  # fmt: skip
-    lengths = range(2, 2 + (len(arrays) - 1) // 2)
-    model._set(facts["fitted_tokens"], arrays["counts_1"], [(arrays[f"keys_{k}"], arrays[f"counts_{k}"]) for k in lengths])
-=======
 
 def load(path: Path) -> CountedNGram:
     """The model of a folder that `CountedNGram.save` wrote."""
@@ -172,7 +153,6 @@ def load(path: Path) -> CountedNGram:
             raise folder.contradiction(path, f"the tables of {length} tokens are missing or of other lengths")
         back_off.append(keys, probabilities, weights)
     model.fitted_tokens, model.back_off = facts["fitted_tokens"], back_off
->>>>>>> w-counting
     return model
 
 

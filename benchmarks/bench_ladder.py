@@ -1,0 +1,73 @@
+"""Every family on one text: trains each recipe of recipes/models/ and prints one table and one JSON line.
+
+    python benchmarks/bench_ladder.py [KIND …]          # some two minutes for each of them on two cores
+
+Each recipe is trained by `telos train` in a process of its own, one after another.  The table has what a family is measured by:
+bits per byte of held-out text where it has a likelihood, else its own figure (accuracy, nats per target token), with parameters,
+seconds from process start to result and tokens of training a second.  What fails says why and the table goes on.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from telos.foundation import machine
+from telos.foundation.progress import say
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES = ROOT / "recipes" / "models"
+FIGURES = ("bits_per_byte", "accuracy", "nats_per_target_token")
+COLUMNS = ("kind", "figure", "value", "parameters", "seconds", "tokens_per_second")
+
+
+def trained(kind: str, folder: Path) -> dict[str, Any]:
+    """The facts of one family."""
+    command = [sys.executable, "-m", "telos.cli", "train", str(RECIPES / f"{kind}.yaml"), "--out", str(folder / kind), "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    facts = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
+    if done.returncode:
+        return {"kind": kind, "failed": facts.get("error", {}).get("found", f"exit code {done.returncode}")}
+    figure = next((name for name in FIGURES if name in facts), None)
+    row = {"kind": kind, "figure": figure, "value": facts.get(figure or ""), "ci95": facts.get(f"{figure}_ci95")}
+    return row | {name: facts.get(name) for name in COLUMNS[3:]}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows for people, in Markdown."""
+    shown = ["| kind | figure | value | parameters | seconds | tokens a second |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        if "failed" in row:
+            shown.append(f"| {row['kind']} | failed: {row['failed']} | | | | |")
+            continue
+        cells = [row["kind"], str(row["figure"]).replace("_", " "), number(row["value"], 3), number(row["parameters"], 0),
+                 number(row["seconds"], 0), number(row["tokens_per_second"], 0)]  # fmt: skip
+        shown.append(f"| {' | '.join(cells)} |")
+    return "\n".join(shown)
+
+
+def number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def main(wanted: list[str]) -> int:
+    kinds = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+    unknown = [kind for kind in wanted if kind not in kinds]
+    if unknown:
+        say(f"error: a recipe must be one of {', '.join(kinds)}\n  found: {', '.join(unknown)}\n  to do: name one of these")
+        return 2
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in wanted or kinds:
+            say(f"{kind} …")
+            rows.append(trained(kind, Path(folder)))
+    print(table(rows))
+    about = {name: machine.describe()[name] for name in ("processor", "cores", "memory_bytes")}
+    print(json.dumps({"benchmark": "ladder", "rows": rows, "machine": about}))
+    return 1 if any("failed" in row for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

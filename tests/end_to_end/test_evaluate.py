@@ -1,0 +1,41 @@
+"""`telos evaluate` on models that count: from the command line and from Python."""
+
+import json
+
+import pytest
+
+from telos import run
+from telos.foundation.errors import TelosError
+from telos.recipe import Run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    (folder / "texts").mkdir()
+    text = "the cat sees the dog. the dogs see the cat. 猫看见狗。狗看见猫。" * 40
+    for name in "abcdefghij":
+        (folder / "texts" / f"{name}.txt").write_text(text + name * 3, encoding="utf-8")
+    made = Run.parse({"corpus": {"kind": "files", "path": str(folder / "texts")}, "model": {"kind": "ngram", "order": 4},
+                      "tokenizer": "byte"})  # fmt: skip
+    return run.train(made, folder / "run").model
+
+
+def test_it_knows_what_it_has_read(model, tmp_path):
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [("the cat sees the dog.", "the cat see the dog.", "agreement"),
+            ("the dogs see the cat.", "the dogs sees the cat.", "agreement"),
+            ("猫看见狗。", "看见猫狗。", "order"), ("狗看见猫。", "狗猫看见。", "order")]  # fmt: skip
+    pairs.write_text("\n".join(json.dumps({"sentence_good": g, "sentence_bad": b, "UID": u}) for g, b, u in rows))
+    result = run.evaluate(model, pairs)
+    told = result.summary()
+    assert told["groups"]["order"]["accuracy"] == 1
+    assert told["groups"]["agreement"]["accuracy"] >= 0.5
+    assert told["pairs"] == 4
+    assert len(told["model_hash"]) == 16
+    assert "mean of 2 groups; chance 50 %" in result.describe()
+
+
+def test_a_file_that_is_not_there(model, tmp_path):
+    with pytest.raises(TelosError, match=r"nowhere\.jsonl"):
+        run.evaluate(model, tmp_path / "nowhere.jsonl")
