@@ -3,8 +3,8 @@
     nll_n = logsumexp_v(z_nv) − z_n,target,   z = x Wᵀ + b,  or with a soft cap c:  z = c tanh((x Wᵀ + b) ÷ c)
 
 Backward, with g the gradient of each row's nll and D = softmax(z) − onehot, under a cap times 1 − (z ÷ c)²:  dx = g (D W),
-dW = Dᵀ (g x),  db = Dᵀ g.  Soft cap: Gemma 2 (arXiv:2408.00118, section 2).  Few logits are one chunk, whose D is made at once, in
-their place, and kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in
+dW = Dᵀ (g x),  db = Dᵀ g.  Soft cap: Gemma 2 (arXiv:2408.00118, section 2).  Few logits are one chunk, whose D is made at once
+in their place, and kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in
 fp32 whatever the type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
 """
 
@@ -157,8 +157,9 @@ class _Nll(torch.autograd.Function):
                 dweight += excess.t() @ weighted[part]
                 if dbias is not None:
                     dbias += (excess * g[part, None]).sum(0)
-        return (dx.mul_(g[:, None]), dweight.to(ctx.weight_dtype), None if bias is None or dbias is None else dbias.to(bias.dtype),
-                None, None)  # fmt: skip
+        if dbias is not None:
+            dbias = dbias.to(bias.dtype)
+        return dx.mul_(g[:, None]), dweight.to(ctx.weight_dtype), dbias, None, None
 
 
 def linear_nll(
