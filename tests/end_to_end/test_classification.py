@@ -112,9 +112,10 @@ def test_other_models_learn_it_too(telos, reviews, tmp_path, model):
     answer = telos.answer("train", recipe, "corpus.kind=files", f"corpus.path={reviews}", *LABELLED, f"model.kind={model}",
                           *SMALL[model], *FAST, "--out", tmp_path / "run")  # fmt: skip
     assert answer["accuracy"] > 0.8
-    told = telos.answer("classify", tmp_path / "run/model", "the plot is wonderful; the music is moving")
+    told = telos.answer("classify", tmp_path / "run/model", review("en", 999)[0])
     assert told["classifications"][0]["label"] == "good"
-    must, found, fix = telos.refuses("score", tmp_path / "run/model", reviews)
+    (tmp_path / "text.txt").write_text("a text")
+    must, found, fix = telos.refuses("score", tmp_path / "run/model", tmp_path / "text.txt")
     assert "likelihood" in must
     assert "telos classify" in fix
     if model == "transformer":
@@ -123,7 +124,8 @@ def test_other_models_learn_it_too(telos, reviews, tmp_path, model):
 
 def test_what_is_refused_by_name(telos, classifier, reviews, finished, tmp_path):
     out, _ = classifier
-    for verb in (["score", out / "model", reviews], ["generate", out / "model"]):
+    (tmp_path / "text.txt").write_text("a text")
+    for verb in (["score", out / "model", tmp_path / "text.txt"], ["generate", out / "model"]):
         must, found, fix = telos.refuses(*verb)
         assert must == "a model must give a likelihood of text to be scored or to write"
         assert found == "'bag_of_embeddings' reads a text as a whole and gives none"
