@@ -80,7 +80,9 @@ class Run(Spec):
         if not isinstance(data, dict) or isinstance(data.get("model"), Model):
             return data
         train = data.get("train", data.get("training"))
-        budget = train.budget if isinstance(train, Train) else (train or {}).get("budget") if isinstance(train, dict | None) else None
+        budget = (
+            train.budget if isinstance(train, Train) else (train or {}).get("budget") if isinstance(train, dict | None) else None
+        )
         return data | {"model": sized(data.get("model"), Train.model_fields["budget"].default if budget is None else budget)}
 
     def run(self, out: str | Path) -> "Result":
