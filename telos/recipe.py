@@ -80,10 +80,8 @@ class Run(Spec):
         if not isinstance(data, dict) or isinstance(data.get("model"), Model):
             return data
         train = data.get("train", data.get("training"))
-        budget = (
-            train.budget if isinstance(train, Train) else (train or {}).get("budget") if isinstance(train, dict | None) else None
-        )
-        return data | {"model": sized(data.get("model"), Train.model_fields["budget"].default if budget is None else budget)}
+        said = train.get("budget") if isinstance(train, dict) else getattr(train, "budget", None)
+        return data | {"model": sized(data.get("model"), Train.model_fields["budget"].default if said is None else said)}
 
     def run(self, out: str | Path) -> "Result":
         """Text to measured model, with baselines and report, in the folder ``out``; continues what is there."""

@@ -130,7 +130,8 @@ def refused_call(budget: str, *overrides: str) -> tuple[str, str, str]:
         ({}, ("train.budget=2h",), (8, 256, 4), ("for a budget of 2h",) * 3),
         ({}, ("train.budget=1d",), (8, 384, 6), ("for a budget of 24h",) * 3),
         ({}, ("train.budget=15m", "model.num_layers=4"), (4, 192, 3), ("override", "for a budget of 15m", "for a budget of 15m")),
-        ({"model": "transformer"}, ("train.budget=15m", "model.hidden_size=64"), (6, 64, 2), ("for a budget of 15m", "override", "default")),
+        ({"model": "transformer"}, ("train.budget=15m", "model.hidden_size=64"), (6, 64, 2),
+         ("for a budget of 15m", "override", "default")),
         ({}, ("train.budget=100 steps",), (4, 128, 2), ("default",) * 3),
     ],
 )  # fmt: skip
