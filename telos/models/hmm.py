@@ -9,22 +9,25 @@ Tests: tests/models/test_hmm.py (hmmlearn, all paths by hand, a known source's e
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from telos.foundation import machine
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
 from telos.foundation.random import generator
 from telos.models import Counting, Model
 from telos.models.counting import folder, hidden_states
+from telos.models.counting.baum_welch import Expected, Parameters, expect, one_thread
 from telos.models.counting.packed import Packed, pieces, sequences
 from telos.tokens.vocabulary import Vocabulary
 
-BATCH_NUMBERS = 8_000_000
-"""States times tokens that are read at once: about 160 MB."""
+BATCH_NUMBERS = 4_000_000
+"""States times tokens of a batch: about 80 MB."""
 
 
 class HMM(Model):
@@ -63,8 +66,6 @@ class HiddenMarkov(Counting):
         self._forget()
 
     def _forget(self) -> None:
-        from telos.models.counting.baum_welch import Parameters
-
         self.fitted_tokens = 0
         self.log_likelihoods: list[float] = []
         states, size = self.spec.num_states, self.vocabulary.size
@@ -73,8 +74,6 @@ class HiddenMarkov(Counting):
 
     def fit(self, tokens: np.ndarray) -> None:
         """Expectation maximisation over a stream, from random beginnings.  Takes 6 S² operations a token and pass."""
-        from telos.models.counting.baum_welch import Parameters
-
         tokens = folder.checked(tokens, self.vocabulary)
         self._forget()
         if not len(tokens):
@@ -85,7 +84,7 @@ class HiddenMarkov(Counting):
         frequencies /= frequencies.sum()
         best = None
         total = self.fitted_tokens * self.spec.iterations * self.spec.restarts
-        with progress("fitting states", total, "tokens") as advance:
+        with progress("fitting states", total, "tokens") as advance, one_thread():
             for restart in range(self.spec.restarts):
                 begun = Parameters.drawn(self.spec.num_states, frequencies, generator(self.seed, "hmm", restart))
                 found = self._maximise(begun, frequencies, tokens, batches, advance=advance)
@@ -106,16 +105,14 @@ class HiddenMarkov(Counting):
             yield Packed(first[part], lengths[part]), whole[part]
 
     def _maximise(
-        self, model: Any, frequencies: np.ndarray, tokens: np.ndarray, batches: list, *, advance: Any
+        self, model: Any, frequencies: np.ndarray, tokens: np.ndarray, batches: list[tuple[Packed, np.ndarray]], *, advance: Any
     ) -> tuple[Any, list[float]]:
         """(parameters, nats a token before each pass) from one beginning."""
-        from telos.models.counting.baum_welch import Expected, expect
-
         history: list[float] = []
         for _ in range(self.spec.iterations):
             counts = Expected.none(model)
-            for packed, whole in batches:
-                expect(counts, model, tokens[packed.places], packed, whole=whole)
+            for found, (packed, _) in zip(_side_by_side(model, tokens, batches), batches, strict=True):
+                counts.add(found)
                 advance(len(packed), note=f"{-history[-1]:.3f} nats/token" if history else "")
             if not np.isfinite(counts.log_likelihood):
                 raise TelosError("every token of the text must be possible in some state that can be reached",
@@ -130,7 +127,7 @@ class HiddenMarkov(Counting):
         tokens = folder.checked(tokens, self.vocabulary)
         packed = Packed(*sequences(tokens, self.vocabulary.end_of_text))
         nats = np.zeros(len(tokens), np.float32)
-        with np.errstate(divide="ignore"):
+        with one_thread(), np.errstate(divide="ignore"):
             nats[packed.places] = -np.log(hidden_states.filtered(self.parameters, tokens[packed.places], packed))
         return nats
 
@@ -151,6 +148,12 @@ class HiddenMarkov(Counting):
         """Write model.safetensors and config.json into a folder; ``lineage`` as in `folder.save`."""
         facts = {"fitted_tokens": self.fitted_tokens, "log_likelihoods": self.log_likelihoods}
         folder.save(path, self, {name: getattr(self.parameters, name) for name in _NAMES}, facts, lineage)
+
+
+def _side_by_side(model: Parameters, tokens: np.ndarray, batches: list[tuple[Packed, np.ndarray]]) -> Iterator[Expected]:
+    """Expected counts of each batch in their order, as many at once as there are cores; sums do not depend on how many."""
+    with ThreadPoolExecutor(machine.cores()) as pool:
+        yield from pool.map(lambda batch: expect(model, tokens[batch[0].places], batch[0], whole=batch[1]), batches)
 
 
 _NAMES = ("start_S", "cut_S", "transition_SS", "emission_SV")

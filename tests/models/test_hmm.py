@@ -87,8 +87,8 @@ def test_expected_counts_equal_all_paths_by_hand(states: int):
                 wanted.transition_SS[before, here] += p / total
             for here, token in zip(path, document, strict=True):
                 wanted.emission_SV[here, token] += p / total
-    found, packed = Expected.none(model), Packed(*sequences(tokens, 6))
-    expect(found, model, tokens[packed.places], packed, whole=np.ones(len(packed.first), bool), dtype=torch.float64)
+    packed = Packed(*sequences(tokens, 6))
+    found = expect(model, tokens[packed.places], packed, whole=np.ones(len(packed.first), bool), dtype=torch.float64)
     for name in NAMES:
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-10, atol=1e-12)
     assert found.log_likelihood == pytest.approx(wanted.log_likelihood, rel=1e-12)
@@ -111,8 +111,7 @@ def test_equals_hmmlearn(states: int, pseudocount: float, iterations: int):
     for dtype, tolerance in ((torch.float64, 1e-9), (torch.float32, 1e-5)):
         ours, packed = model, Packed(*sequences(tokens, 6))
         for _ in range(iterations):
-            counts = Expected.none(ours)
-            expect(counts, ours, tokens[packed.places], packed, whole=np.ones(len(packed.first), bool), dtype=dtype)
+            counts = expect(ours, tokens[packed.places], packed, whole=np.ones(len(packed.first), bool), dtype=dtype)
             ours = counts.maximised(pseudocount, shares)
         np.testing.assert_allclose(ours.start_S, theirs.startprob_, atol=tolerance)
         np.testing.assert_allclose(ours.transition_SS, theirs.transmat_, atol=tolerance)

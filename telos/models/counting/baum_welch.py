@@ -12,6 +12,8 @@ of the posterior (Dempster, Laird & Rubin 1977).
 Tests: tests/models/test_hmm.py (hmmlearn, all paths by hand, likelihood that never falls).
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +62,16 @@ class Expected:
 
     @classmethod
     def none(cls, like: Parameters) -> "Expected":
-        arrays = (like.start_S, like.cut_S, like.transition_SS, like.emission_SV)
-        return cls(*(np.zeros_like(array) for array in arrays), log_likelihood=0.0)
+        zero = np.zeros_like
+        return cls(zero(like.start_S), zero(like.cut_S), zero(like.transition_SS), zero(like.emission_SV), log_likelihood=0.0)
+
+    def add(self, other: "Expected") -> None:
+        """Those of other sequences, too."""
+        self.start_S += other.start_S
+        self.cut_S += other.cut_S
+        self.transition_SS += other.transition_SS
+        self.emission_SV += other.emission_SV
+        self.log_likelihood += other.log_likelihood
 
     def maximised(self, pseudocount: float, frequencies_V: np.ndarray) -> Parameters:
         """The parameters under which what was expected is likeliest (Rabiner 1989, equation 40).
@@ -74,17 +84,23 @@ class Expected:
         )
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Products of this size on one thread each: several would wait for one another at every time step, on a busy machine
+    far longer than they work.  Whole batches go side by side instead."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @torch.no_grad()
 def expect(
-    into: Expected,
-    model: Parameters,
-    tokens: np.ndarray,
-    packed: Packed,
-    *,
-    whole: np.ndarray,
-    dtype: torch.dtype = torch.float32,
-) -> None:
-    """Add the expected counts of some sequences.  ``tokens``: packed.  ``whole``: of each sequence of ``packed.first``, whether
+    model: Parameters, tokens: np.ndarray, packed: Packed, *, whole: np.ndarray, dtype: torch.dtype = torch.float32
+) -> Expected:
+    """The expected counts of some sequences.  ``tokens``: packed.  ``whole``: of each sequence of ``packed.first``, whether
     it begins a document.  Time: 3 products of S × S a token, beside reading and writing S numbers a few times."""
     tokens_N = torch.from_numpy(np.ascontiguousarray(tokens))
     emission_VS = torch.from_numpy(np.ascontiguousarray(model.emission_SV.T)).to(dtype)
@@ -100,11 +116,11 @@ def expect(
     pairs_SS = from_NS.T @ seen_NS[times[0].stop :]
     gamma_NS = alpha_NS.mul_(beta_NS)
     begun = gamma_NS[times[0]].double().numpy()
-    into.start_S += begun[whole].sum(0)
-    into.cut_S += begun[~whole].sum(0)
-    into.transition_SS += (transition_SS * pairs_SS).double().numpy()
-    into.emission_SV += _by_token(tokens, gamma_NS, model.emission_SV.shape[1]).T
-    into.log_likelihood += float(scale_N.double().log().sum())
+    emission_SV = _by_token(tokens, gamma_NS, model.emission_SV.shape[1]).T
+    return Expected(
+        begun[whole].sum(0), begun[~whole].sum(0), (transition_SS * pairs_SS).double().numpy(), emission_SV,
+        log_likelihood=float(scale_N.double().log().sum()),
+    )  # fmt: skip
 
 
 def _forward(first_RS: Tensor, transition_SS: Tensor, seen_NS: Tensor, times: list[slice]) -> tuple[Tensor, Tensor]:
