@@ -107,8 +107,8 @@ class State:
 class EncoderDecoder(nn.Module, Network):
     """A built `Seq2Seq`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation: layers as `RecurrentLayer.initialise` says; embeddings N(0, 1); the head, and a table tied to it, N(0, 1/D), so
-    that the loss begins near log V (a head of zeros would drive the bounded o_t into saturation: docs/log.md); other matrices
+    Initialisation: layers as `RecurrentLayer.initialise` says; embeddings N(0, 1); the head, and a table tied to it, N(0, 1/D),
+    so that the loss begins near log V (a head of zeros would drive the bounded o_t into saturation: docs/log.md); other matrices
     uniform with variance 1/fan-in (LeCun et al. 1998), biases zero.
     """
 
