@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from telos.evaluate import plots
+from telos.evaluate.document_card import figures
 from telos.evaluate.likelihood import Interval, Likelihood
 from telos.evaluate.plots import Curve
 from telos.evaluate.verdict import Baseline, next_steps, sentence, summary
@@ -125,8 +126,10 @@ def write_report(folder: Path, report: Report) -> None:
 def html(report: Report) -> str:
     """The page: one file without any reference to another."""
     judged, taken = report.get("baselines", []), report.get("cost", {}).get("steps")
+    top = report.get("headline", {})
     page = page_templates("telos.evaluate", html=True).get_template("report.html.jinja")
     return page.render(report=report, verdicts=[(b["verdict"], sentence(b)) for b in judged], summary=summary(judged),
+                       figures=[] if "bits_per_byte" in top else figures(top),
                        next_steps=report.get("next_steps", next_steps(judged, taken)), plots=_plots(report))  # fmt: skip
 
 

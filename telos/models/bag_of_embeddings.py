@@ -29,9 +29,9 @@ class BagOfEmbeddings(Model):
     has_likelihood: ClassVar[bool] = False
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"bidirectional"})
 
-    hidden_size: int = Field(64, ge=1)
+    hidden_size: int = Field(32, ge=1)
     ngrams: int = Field(2, ge=1, le=8)
-    buckets: int = Field(2**16, ge=1)
+    buckets: int = Field(2**14, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     context_length: int = Field(1024, ge=1)
 
@@ -42,8 +42,8 @@ class BagOfEmbeddings(Model):
 class Bag(nn.Module, TextEncoder):
     """A built `BagOfEmbeddings`: fp32 whatever ``compute_dtype`` is, as nothing in it is a matrix product.
 
-    Initialisation: N(0, 1) as the Transformer's embeddings, so that one learning rate of embeddings suits both; with the
-    objective's head at zero the scale decides only how fast the two learn.
+    Initialisation: uniform in ±1/D (fastText's, dense matrix `uniform`): so little that a token which training saw seldom
+    changes the mean by next to nothing.
     """
 
     spec: BagOfEmbeddings
@@ -55,7 +55,8 @@ class Bag(nn.Module, TextEncoder):
         rows = vocabulary.size + (spec.buckets if spec.ngrams > 1 else 0)
         self.embeddings = nn.Parameter(torch.empty(rows, spec.hidden_size))
         with torch.no_grad():
-            self.embeddings.normal_(0, 1, generator=torch_generator(seed, "weights"))
+            bound = 1 / spec.hidden_size
+            self.embeddings.uniform_(-bound, bound, generator=torch_generator(seed, "weights"))
 
     def hidden(self, inputs: Inputs, state: None = None) -> Hidden:
         tokens_BT = inputs.tokens_BT

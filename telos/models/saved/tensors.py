@@ -124,8 +124,10 @@ def _refuse_pickle(folder: Path, name: str) -> None:
     pickles = [path.name] if path.is_file() else sorted(p.name for pattern in PICKLES for p in folder.glob(pattern))
     if path.is_file():
         with open(path, "rb") as file:
-            if not file.read(4).startswith(_PICKLE_STARTS):
-                return
+            head = file.read(9)
+        # The length of a safetensors' header stands first and may have these very bytes; behind its eight bytes is a brace.
+        if not head.startswith(_PICKLE_STARTS) or head[8:] == b"{":
+            return
     if pickles:
         raise TelosError("a model's weights must be in safetensors, which holds numbers and nothing that runs",
                          f"a pickle: {pickles[0]} in {folder}",
