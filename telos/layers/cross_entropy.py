@@ -2,9 +2,10 @@
 
     nll_n = logsumexp_v(z_nv) − z_n,target,   z = x Wᵀ
 
-Backward, with g the gradient of each row's nll:  dz = g (softmax(z) − onehot),  dx = dz W,  dW = dzᵀ x.  Few logits are one
-chunk and are kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in
-fp32 whatever the type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
+Backward, with g the gradient of each row's nll and D = softmax(z) − onehot:  dx = g (D W),  dW = Dᵀ (g x).  Few logits are one
+chunk, whose D is made at once, in their place, and kept for the backward pass; of many, those of a chunk are computed again there
+(one product more).  Sums run in fp32 whatever the type of x.
+Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
 """
 
 from collections.abc import Callable
@@ -32,9 +33,13 @@ def _blocks(logits: Tensor) -> list[slice]:
     return [slice(at, at + rows) for at in range(0, logits.shape[0], rows)]
 
 
+def _wide(logits: Tensor) -> torch.dtype:
+    return torch.promote_types(logits.dtype, torch.float32)
+
+
 def _log_normaliser(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """nll and logsumexp of one chunk, fp32 (fp64 for fp64 input)."""
-    nll = torch.empty(logits.shape[0], dtype=torch.promote_types(logits.dtype, torch.float32), device=logits.device)
+    nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
     normaliser = torch.empty_like(nll)
     for part in _blocks(logits):
         wide = logits[part].to(nll.dtype)
@@ -43,61 +48,81 @@ def _log_normaliser(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return nll, normaliser
 
 
-def _logit_gradient(logits: Tensor, targets: Tensor, normaliser: Tensor, g: Tensor) -> Tensor:
-    """g (softmax − onehot) of one chunk in the type of the logits."""
-    gradient = torch.empty_like(logits)
+def _excess(logits: Tensor, targets: Tensor, normaliser: Tensor) -> Tensor:
+    """softmax − onehot of one chunk in the type of the logits."""
+    excess = torch.empty_like(logits)
     columns = torch.arange(logits.shape[1], device=logits.device)
     for part in _blocks(logits):
         share = (logits[part].to(normaliser.dtype) - normaliser[part, None]).exp()
         if torch.compiler.is_compiling():  # one pass over all, where a scatter would be a second
-            share = share - (columns == targets[part, None]).to(share.dtype)
+            excess[part] = share - (columns == targets[part, None]).to(share.dtype)
         else:
-            share.scatter_add_(1, targets[part, None], torch.full_like(normaliser[part, None], -1.0))
-        gradient[part] = share.mul_(g[part, None])
-    return gradient
+            excess[part] = _less_one(share, targets[part])
+    return excess
+
+
+def _nll_and_excess(logits: Tensor, targets: Tensor) -> Tensor:
+    """nll of a chunk; the logits become softmax − onehot."""
+    nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
+    for part in _blocks(logits):
+        log_share = torch.log_softmax(logits[part], -1, dtype=nll.dtype)
+        nll[part] = -log_share.gather(-1, targets[part, None])[:, 0]
+        logits[part] = _less_one(log_share.exp_(), targets[part])
+    return nll
+
+
+def _less_one(share: Tensor, targets: Tensor) -> Tensor:
+    """One less at each row's target, in place."""
+    return share.scatter_add_(1, targets[:, None], share.new_full((len(share), 1), -1.0))
 
 
 class Kernels:
     """The two chunk functions, replaced by compiled ones when a network compiles itself."""
 
     forward: Callable[..., tuple[Tensor, Tensor]] = staticmethod(_log_normaliser)
-    backward: Callable[..., Tensor] = staticmethod(_logit_gradient)
+    backward: Callable[..., Tensor] = staticmethod(_excess)
+
+    def both(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """nll and softmax − onehot; the logits are used up."""
+        if self.forward is Kernels.forward:
+            return _nll_and_excess(logits, targets), logits
+        nll, normaliser = self.forward(logits, targets)
+        return nll, self.backward(logits, targets, normaliser)
 
 
 class _Nll(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor, kernels: Kernels) -> Tensor:
         used = weight.to(x.dtype)
-        nll = torch.empty(x.shape[0], dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
-        normaliser = torch.empty_like(nll)
-        few = x.shape[0] * weight.shape[0] <= KEPT_VALUES
-        ctx.rows = max(1, x.shape[0]) if few else chunk_rows(weight.shape[0])
-        ctx.kept = None
-        for at in range(0, x.shape[0], ctx.rows):
-            part = slice(at, at + ctx.rows)
-            logits = x[part] @ used.t()
-            nll[part], normaliser[part] = kernels.forward(logits, targets[part])
-            if few and any(ctx.needs_input_grad[:2]):
-                ctx.kept = logits
-        ctx.save_for_backward(x, used, targets, normaliser)
         ctx.kernels, ctx.weight_dtype = kernels, weight.dtype
+        if x.shape[0] * weight.shape[0] <= KEPT_VALUES and any(ctx.needs_input_grad[:2]):
+            nll, excess = kernels.both(x @ used.t(), targets)
+            ctx.save_for_backward(x, used, targets, None, excess)
+            return nll
+        nll = torch.empty(x.shape[0], dtype=_wide(x), device=x.device)
+        normaliser = torch.empty_like(nll)
+        rows = chunk_rows(weight.shape[0])
+        for at in range(0, x.shape[0], rows):
+            part = slice(at, at + rows)
+            nll[part], normaliser[part] = kernels.forward(x[part] @ used.t(), targets[part])
+        ctx.save_for_backward(x, used, targets, normaliser, None)
         return nll
 
     @staticmethod
     def backward(ctx, g: Tensor):
-        x, used, targets, normaliser = ctx.saved_tensors
-        dx = torch.empty_like(x)
-        dweight: Tensor | None = None
-        for at in range(0, x.shape[0], ctx.rows):
-            part = slice(at, at + ctx.rows)
-            logits = x[part] @ used.t() if ctx.kept is None else ctx.kept
-            dlogits = ctx.kernels.backward(logits, targets[part], normaliser[part], g[part])
-            torch.mm(dlogits, used, out=dx[part])
-            product = dlogits.t() @ x[part]
-            dweight = product.to(normaliser.dtype) if dweight is None else dweight.add_(product)
-        if dweight is None:
-            dweight = torch.zeros_like(used)
-        return dx, dweight.to(ctx.weight_dtype), None, None
+        x, used, targets, normaliser, excess = ctx.saved_tensors
+        weighted = (x * g[:, None]).to(x.dtype)
+        if excess is not None:
+            dx, dweight = excess @ used, excess.t() @ weighted
+        else:
+            dx, dweight = torch.empty_like(x), torch.zeros(used.shape, dtype=_wide(used), device=x.device)
+            rows = chunk_rows(used.shape[0])
+            for at in range(0, x.shape[0], rows):
+                part = slice(at, at + rows)
+                excess = ctx.kernels.backward(x[part] @ used.t(), targets[part], normaliser[part])
+                torch.mm(excess, used, out=dx[part])
+                dweight += excess.t() @ weighted[part]
+        return dx.mul_(g[:, None]), dweight.to(ctx.weight_dtype), None, None
 
 
 def linear_nll(x: Tensor, weight: Tensor, targets: Tensor, kernels: Kernels | None = None) -> Tensor:

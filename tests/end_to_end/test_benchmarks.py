@@ -86,6 +86,13 @@ def test_a_comparison(load):
     assert not poor["within_target"]
 
 
+def test_a_comparison_of_recurrent_speed(load):
+    """Medians over runs; the share of what the products alone would take."""
+    found = load("bench_recurrent").compare([900.0, 1200.0, 1000.0], [300.0, 250.0, 240.0], 1250.0)
+    assert (found["tokens_per_second"], found["peer_tokens_per_second"]) == (1000, 250)
+    assert (found["ratio"], found["share_of_limit"]) == (4.0, 0.8)
+
+
 def test_an_unknown_benchmark_is_refused(root):
     import subprocess
 
