@@ -1,6 +1,6 @@
 """A recurrent encoder-decoder: the target text token by token, from its own beginning and from a source.
 
-    p(y | x) = Π_t p(y_t | y_<t, x),   p(y_t | …) = softmax(V o_t)
+    p(y | x) = Π_t p(y_t | y_<t, x),   p(y_t | …) = softmax(V o_t + b)
 
 o_t is the decoder's output, `telos.layers.encoder_decoder` says how it is made: without attention (Sutskever et al. 2014), with
 additive (Bahdanau et al. 2015) or with multiplicative attention (Luong et al. 2015).  The decoder begins with what the encoder
@@ -107,8 +107,9 @@ class State:
 class EncoderDecoder(nn.Module, Network):
     """A built `Seq2Seq`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation: layers as `RecurrentLayer.initialise` says; embeddings N(0, 1), or N(0, 1/D) where they are tied to the head;
-    other matrices uniform with variance 1/fan-in (LeCun et al. 1998); an untied head zero, so that the loss begins at log V.
+    Initialisation: layers as `RecurrentLayer.initialise` says; embeddings N(0, 1); the head, and a table tied to it, N(0, 1/D),
+    so that the loss begins near log V (a head of zeros would drive the bounded o_t into saturation: docs/log.md); other matrices
+    uniform with variance 1/fan-in (LeCun et al. 1998), biases zero.
     """
 
     spec: Seq2Seq
@@ -127,22 +128,23 @@ class EncoderDecoder(nn.Module, Network):
             spec.cell, spec.num_layers, **sizes, attention=attention, fed=spec.input_feeding, dropout=spec.dropout
         )
         self.head = None if spec.tie_embeddings else Linear(size, vocabulary.size)
+        self.head_bias = nn.Parameter(torch.zeros(vocabulary.size))
         self._initialise(seed)
 
     @torch.no_grad()
     def _initialise(self, seed: int) -> None:
         generator = torch_generator(seed, "weights")
-        deviation = self.spec.hidden_size**-0.5 if self.spec.tie_embeddings else 1.0
+        narrow = self.spec.hidden_size**-0.5
         for module in self.modules():
             if isinstance(module, (RecurrentLayer, SourceAttention)):
                 module.initialise(generator)
             elif isinstance(module, nn.Embedding):
-                module.weight.normal_(0, deviation, generator=generator)
+                module.weight.normal_(0, narrow if self.spec.tie_embeddings else 1.0, generator=generator)
         if self.decoder.attention is not None:
             bound = (3 / self.decoder.combine.weight.shape[1]) ** 0.5
             self.decoder.combine.weight.uniform_(-bound, bound, generator=generator)
         if self.head is not None:
-            self.head.weight.zero_()
+            self.head.weight.normal_(0, narrow, generator=generator)
 
     @property
     def head_weight(self) -> Tensor:
@@ -189,12 +191,16 @@ class EncoderDecoder(nn.Module, Network):
         return functional.dropout(table(tokens).to(self.compute_dtype), self.spec.dropout, self.training)
 
     def nll(self, hidden: Hidden, targets_BT: Tensor) -> Tensor:
-        return linear_nll(hidden.values_BTD.flatten(0, 1), self.head_weight, targets_BT.flatten()).view(targets_BT.shape)
+        """The bias is one more column of the weights, for a value of 1 behind the others."""
+        x = hidden.values_BTD.flatten(0, 1)
+        x, weight = functional.pad(x, (0, 1), value=1.0), torch.cat([self.head_weight, self.head_bias[:, None]], 1)
+        return linear_nll(x, weight, targets_BT.flatten()).view(targets_BT.shape)
 
     def over_logits(self, hidden: Hidden, function: Callable[[Tensor], Tensor]) -> Tensor:
         x = hidden.values_BTD.flatten(0, 1)
         weight = self.head_weight.to(x.dtype)
-        whole = torch.cat([function((part @ weight.t()).float()) for part in x.split(chunk_rows(weight.shape[0]))])
+        parts = x.split(chunk_rows(weight.shape[0]))
+        whole = torch.cat([function((part @ weight.t()).float() + self.head_bias) for part in parts])
         return whole.view(*hidden.values_BTD.shape[:2], *whole.shape[1:])
 
     def new_state(self, rows: int, capacity: int) -> State:
@@ -206,7 +212,7 @@ class EncoderDecoder(nn.Module, Network):
         def role(name: str, parameter: Tensor) -> Role:
             if "embedding" in name:
                 return "embedding"
-            if name.startswith("head"):
+            if name == "head.weight":
                 return "head"
             return "matrix" if parameter.ndim == 2 and min(parameter.shape) > 1 else "vector"
 
