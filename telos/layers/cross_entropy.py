@@ -4,8 +4,8 @@
 
 Backward, with g the gradient of each row's nll and D = softmax(z) − onehot, under a cap times 1 − (z ÷ c)²:  dx = g (D W),
 dW = Dᵀ (g x),  db = Dᵀ g.  Soft cap: Gemma 2 (arXiv:2408.00118, section 2).  Few logits are one chunk, whose D is made at once
-in their place, and kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run in
-fp32 whatever the type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
+in their place and kept for the backward pass; of many, those of a chunk are computed again there (one product more).  Sums run
+in fp32 whatever the type of x.  Tests: tests/layers/test_cross_entropy.py (torch's cross-entropy; finite differences in float64).
 """
 
 from collections.abc import Callable
