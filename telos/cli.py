@@ -196,6 +196,25 @@ def score(
     _answer(result.summary(), as_json, result.describe())
 
 
+@app.command(epilog="Example:  telos classify runs/mine/model 'what a film' 'never again'")
+def classify(
+    words: Annotated[list[str] | None, _words("MODEL TEXT", "A model folder, and texts, or a file or folder of them")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The class of each text, with its probability, under a model that was trained with objective=classification.
+
+    Of a file with labels (corpus.label_field=NAME) also the accuracy.
+    """
+    from telos import run
+
+    given, overrides = _split(words)
+    if not given:
+        raise TelosError("telos classify takes a model and texts, or a file of them", "nothing",
+                         "write for example: telos classify runs/mine/model 'what a film'")  # fmt: skip
+    facts, shown = run.classify(given[0], given[1:], overrides)
+    _answer(facts, as_json, shown)
+
+
 @app.command(epilog='Example:  telos generate runs/mine/model --prompt "def main(" --temperature 0.8 --max-tokens 100')
 def generate(  # noqa: PLR0917
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
@@ -203,27 +222,45 @@ def generate(  # noqa: PLR0917
         list[str] | None, typer.Option(help="Text to continue; may be given several times. Default: start a new text.")
     ] = None,
     max_tokens: Annotated[int, typer.Option(help="Most tokens to add.")] = 100,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 0.8,
+    temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token. Default 0.8.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Draw from the fewest that hold this share.")] = None,
     min_p: Annotated[float | None, typer.Option(help="Draw from those at least this share of the likeliest.")] = None,
-    repetition_penalty: Annotated[float, typer.Option(help="Above 1: repeat less.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same text.")] = 1,
+    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: repeat less.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same text. Default 1.")] = None,
     stop: Annotated[list[str] | None, typer.Option(help="Stop before this text; may be given several times.")] = None,
+    beams: Annotated[
+        int | None, typer.Option(metavar="N", help="Search for the most probable text with N beams instead of drawing one.")
+    ] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="With --beams: 0 for the most probable text, more for longer ones. Default 0.6.")
+    ] = None,
+    n_best: Annotated[int | None, typer.Option(metavar="N", help="With --beams: show the N best texts. Default 1.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Continue a prompt; streams to the terminal."""
+    """Continue a prompt, or answer it where the model is an encoder-decoder; streams to the terminal."""
     from telos import run
 
-    settings = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
-                "repetition_penalty": repetition_penalty, "seed": seed, "stop": stop or []}  # fmt: skip
+    drawing = _given(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty,
+                     seed=seed, stop=stop)  # fmt: skip
+    searching = _given(length_penalty=length_penalty, n_best=n_best)
     prompts = prompt or [""]
+    if beams is None and searching:
+        raise TelosError(f"--{next(iter(searching)).replace('_', '-')} goes with --beams", "no --beams", "add --beams 4")
+    if beams is not None:
+        if drawing:
+            raise TelosError("--beams searches for the most probable text, and nothing is drawn",
+                             f"--{next(iter(drawing)).replace('_', '-')} beside it", "give one of them")  # fmt: skip
+        done = run.beam_search(model, prompts, {"beams": beams, "max_tokens": max_tokens} | searching)
+        _answer(done, as_json, "\n\n".join(f"{one['score']:.3f}  {one['text']}" for one in done["generations"]))
+        return
+    settings = {"max_tokens": max_tokens, "temperature": 0.8} | drawing
     if as_json or len(prompts) > 1:
         done = run.generate(model, prompts, settings)
-        _answer(done, as_json, "\n\n".join(one["prompt"] + one["text"] for one in done["generations"]))
+        _answer(done, as_json, "\n\n".join(one["prompt"] * done["continued"] + one["text"] for one in done["generations"]))
         return
     pieces = run.stream(model, prompts[0], settings)  # checks model and prompt before anything is shown
-    for piece in chain([prompts[0]], pieces, ["\n"]):
+    for piece in chain(pieces, ["\n"]):
         sys.stdout.write(piece)
         sys.stdout.flush()
 
@@ -283,6 +320,11 @@ def version() -> None:
     from telos import __version__
 
     typer.echo(__version__)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that the command line names."""
+    return {name: value for name, value in options.items() if value not in (None, [])}
 
 
 def _one_budget(budgets: list[str] | None) -> str | None:

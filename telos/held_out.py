@@ -1,7 +1,7 @@
 """The held-out text of a run as every model sees it: one stream of tokens, one list of units, one text for compressors."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class HeldOut:
     """``tokens`` (n,): documents one after another, each ended by the end of text.  ``token_bytes``, ``token_characters``
     (n,): how many bytes each stands for, and how many characters begin in it.  ``edges``: of the units, in bytes.
     ``texts``: of the same documents.  ``part``: share of the split that is scored, 0–1; ``for_time``: whether it is what the
-    budget has time for."""
+    budget has time for.  ``documents``: their ordinals in the split's store."""
 
     split: str
     tokens: np.ndarray
@@ -28,6 +28,7 @@ class HeldOut:
     texts: list[str]
     part: float
     for_time: bool = False
+    documents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     def of(
@@ -51,7 +52,8 @@ class HeldOut:
             tokens, texts = _beginning(tokens, sizes, texts[0].encode(errors="replace"), max_bytes)
         bytes_ = np.array([len(text.encode(errors="replace")) for text in texts])
         part = float(bytes_.sum() / max(1, store.num_bytes))
-        return cls(split, tokens, sizes[tokens], leads[tokens], unit_edges(bytes_), unit_kind(len(chosen)), texts, part, for_time)
+        return cls(split, tokens, sizes[tokens], leads[tokens], unit_edges(bytes_), unit_kind(len(chosen)), texts, part, for_time,
+                   np.array(chosen, np.int64))  # fmt: skip
 
     def likelihood(self, nll: np.ndarray) -> Likelihood:
         """From nats of each token to what a model says of this text."""

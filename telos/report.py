@@ -1,6 +1,7 @@
 """From a trained run to what is left behind: model folder, report.json, report.html."""
 
 import datetime
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from telos import __version__
+from telos import __version__, document_results
 from telos.corpus.corpus import PAGE
 from telos.corpus.splits import SPLITS
 from telos.evaluate import report as pages
+from telos.evaluate.document_card import document_card
 from telos.evaluate.likelihood import Likelihood
 from telos.evaluate.model_card import model_card
 from telos.evaluate.verdict import starved
@@ -21,7 +23,8 @@ from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.held_out import HeldOut
 from telos.ladder import Ladder
-from telos.models.hugging_face import save_model
+from telos.models.saved import is_known_to_transformers, save_model
+from telos.objectives import _saved as saved_objective
 from telos.recipe import Run
 from telos.result import Result
 from telos.stages import Prepared
@@ -38,11 +41,16 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     compiling = trained.outcome.choices["facts"].get("compile_seconds") if trained.outcome is not None else None
     seconds = prepared.seconds | ({"compilation": compiling} if compiling else {}) | trained.seconds
     began = time.perf_counter()
-    ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
+    documents, ours = None, None
+    if not recipe.objective.scores_text:
+        documents = document_results.result(recipe.objective, prepared, held, trained.whole,
+                                            baselines=full and recipe.evaluate.baselines)  # fmt: skip
+    else:
+        ours = held.likelihood(trained.nll(held.tokens, recipe.evaluate.stride))
     seconds["held-out text"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None else ([], {})
+    climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None and ours is not None else ([], {})
     failed = [facts["failed"]] if "failed" in facts else []
     seconds["waiting for baselines"] = time.perf_counter() - began
 
@@ -53,7 +61,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "language": _language(held),
         "notes": _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
-        "headline": pages.headline(ours, held.unit_kind),
+        "headline": pages.headline(ours, held.unit_kind) if ours is not None else {},
         "baselines": climbed,
         "vocabulary_tokens": prepared.tokenizer.vocabulary.size,
         "funnel": _funnel(prepared),
@@ -65,10 +73,13 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         **_curves(out / "metrics.jsonl"),
     }
     if trained.outcome is not None:
-        told["parameters"] = sum(p.numel() for p in trained.model.parameters())
-        told["tables"] = [_by_length(held, ours)] if full else []
-        if full and recipe.evaluate.samples:
+        told["parameters"] = sum(p.numel() for _, p in trained.whole.named_parameters())
+        told["tables"] = [_by_length(held, ours)] if full and ours is not None else []
+        if full and recipe.evaluate.samples and ours is not None:
             told["samples"] = _samples(recipe, prepared, held, trained)
+    if documents is not None:
+        told |= {"headline": documents.headline, "tables": documents.tables, "class_baselines": documents.baselines,
+                 "classes": list(trained.model.vocabulary.labels)}  # fmt: skip
     told["cost"] = _cost(prepared, trained, seconds)
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
     _save(trained, prepared, out, told, recipe)
@@ -98,14 +109,19 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
         "versions": machine.versions(),
     }
     if trained.outcome is None:
-        with files.commit_folder(out / "model") as folder:
-            trained.model.save(folder)
-            prepared.tokenizer.save(folder)
-            files.write_json(folder / "lineage.json", lineage)
-            files.write_file(folder / "README.md", _COUNTING_CARD.format(kind=recipe.model.kind()))
+        card = _COUNTING_CARD.format(kind=recipe.model.kind())
+        save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage)
         return
     lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
-    card = model_card(told, [told["language"]] if "language" in told else [])  # type: ignore[arg-type]
+    languages = [told["language"]] if "language" in told else []
+    if not recipe.objective.scores_text:
+        labels = trained.model.vocabulary.labels
+        save_model(trained.model, prepared.tokenizer, out / "model", card=document_card(told, labels, languages),
+                   lineage=lineage, also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels)
+                   )  # fmt: skip
+        return
+    card = model_card(told, languages,  # type: ignore[arg-type]
+                      library="transformers" if is_known_to_transformers(recipe.model) else "telos")  # fmt: skip
     save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
                generation={"do_sample": True, "temperature": 0.8, "top_p": 0.95})  # fmt: skip
 
@@ -243,7 +259,8 @@ def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -
     """The first tokens of some held-out documents, continued; the last sample begins a text of its own."""
     end = trained.model.vocabulary.end_of_text
     starts = np.concatenate([[0], np.flatnonzero(held.tokens[:-1] == end) + 1])
-    room = min(PROMPT_TOKENS, trained.model.context_length // 4)
+    longest = math.inf if trained.model.spec.carries_state else trained.model.context_length
+    room = int(min(PROMPT_TOKENS, longest / 4))
     count = recipe.evaluate.samples - 1 if room else 0
     chosen = starts[np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(int)] if count else []
     prompts = []
@@ -251,7 +268,7 @@ def _samples(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained) -
         tokens = held.tokens[start : start + room]
         prompts.append(prepared.tokenizer.decode(tokens[: int(np.argmax(tokens == end))] if end in tokens else tokens))
     prompts = [prompt.rstrip("�") for prompt in prompts] + [""]
-    most = max(1, min(recipe.evaluate.sample_tokens, trained.model.context_length - room - 2))
+    most = int(max(1, min(recipe.evaluate.sample_tokens, longest - room - 2)))
     sampling = Sampling(temperature=0.8, top_p=0.95, max_tokens=most, seed=recipe.training.seed)
     made = Engine(trained.model, prepared.tokenizer).generate(prompts, sampling)
     return [{"prompt": prompt, "text": one.text, "settings": "temperature 0.8, top-p 0.95"}

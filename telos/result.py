@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from telos.evaluate.likelihood import Likelihood
+from telos.evaluate.document_card import figures
+from telos.evaluate.likelihood import Interval, Likelihood
 from telos.evaluate.verdict import Baseline, sentence
 from telos.foundation.files import read_facts
 from telos.foundation.units import counted, format_bytes, format_count, format_seconds
 
-_HEADLINE = ("bits_per_byte", "bits_per_byte_ci95", "nats_per_token", "perplexity", "nats_per_character", "test_bytes")
+if TYPE_CHECKING:
+    from telos.evaluate.pairs import Pairs
+
+_NOT_TOLD = ("units", "unit_kind")
+"""Facts of the headline that the JSON line leaves to report.json."""
+
+
+_IN_WORDS = {"better": "better", "worse": "worse", "no difference shown": "not shown to differ", "not judged": "not judged"}
 
 
 def _difference(baseline: Baseline) -> dict[str, Any]:
@@ -46,9 +54,10 @@ class Result:
         """The facts that one JSON line holds, units in the names."""
         top, cost = self.facts.get("headline", {}), self.facts.get("cost", {})
         found = {
-            **{name: top.get(name) for name in _HEADLINE},
+            **{name: value for name, value in top.items() if name not in _NOT_TOLD},
             "baselines": {b["name"]: b["bits_per_byte"] for b in self.facts.get("baselines", [])},
             "differences": {b["name"]: _difference(b) for b in self.facts.get("baselines", []) if b.get("paired")},
+            "class_baselines": {b["name"]: b["accuracy"] for b in self.facts.get("class_baselines", [])} or None,
             "seconds": cost.get("total_seconds"),
             "peak_memory_bytes": cost.get("peak_memory_bytes"),
             "parameters": self.facts.get("parameters"),
@@ -72,6 +81,10 @@ class Result:
             lines.append(f"{top['bits_per_byte']:.3f} bits per byte on held-out text{spread}")
             if "nats_per_character" in top:
                 lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
+        else:
+            lines += figures(top)
+        lines += [f"{b['label']}: accuracy {b['accuracy']:.3f}; this model is {_IN_WORDS[b['verdict']]}"
+                  for b in self.facts.get("class_baselines", [])]  # fmt: skip
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
         if "parameters" in self.facts:
             words = f", vocabulary of {self.facts['vocabulary_tokens']:,} tokens" if "vocabulary_tokens" in self.facts else ""
@@ -126,3 +139,41 @@ class Scored:
             *(sentence(b) for b in self.baselines),
             f"{format_bytes(facts['bytes'])} in {counted(self.documents, 'document')}, {format_count(self.tokens)} tokens",
         ])  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPairs:
+    """Pairs of source and target under an encoder-decoder."""
+
+    model: Path
+    text: Path
+    pairs: "Pairs"
+
+    def summary(self) -> dict[str, Any]:
+        """The facts that one JSON line holds, units in the names; undefined ones are left out."""
+        ours, exact = self.pairs.likelihood, self.pairs.exact_match
+        found = {
+            "nats_per_target_token": ours.nats_per_token,
+            "nats_per_target_token_ci95": ours.nats_per_token_interval(),
+            "bits_per_target_byte": ours.bits_per_byte,
+            "exact_match_fraction": None if exact is None else exact.value,
+            "exact_match_fraction_ci95": None if exact is None else exact.interval,
+            "pairs": len(ours.nats),
+            "target_tokens": int(ours.tokens.sum()),
+            "model": str(self.model),
+            "text": str(self.text),
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def describe(self) -> str:
+        """The same in a few lines for people."""
+        facts = self.summary()
+        lines = [f"{facts['nats_per_target_token']:.4f} nats per target token{_spread(facts.get('nats_per_target_token_ci95'))}"]
+        if "exact_match_fraction" in facts:
+            spread = _spread(facts["exact_match_fraction_ci95"])
+            lines.append(f"{facts['exact_match_fraction']:.4f} of the answers are exactly the target{spread}")
+        return "\n".join([*lines, f"{counted(facts['pairs'], 'pair')}, {format_count(facts['target_tokens'])} target tokens"])
+
+
+def _spread(interval: Interval | None) -> str:
+    return f" (95 % interval {interval[0]:.4f} to {interval[1]:.4f})" if interval else ""

@@ -9,14 +9,18 @@ settings, or of texts that have changed since, is left alone.
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telos import __version__
 from telos.foundation import files, machine, progress
 from telos.foundation.errors import TelosError
 from telos.recipe import Run
-from telos.result import Result, Scored, Stopped
+from telos.result import Result, Scored, ScoredPairs, Stopped
+
+if TYPE_CHECKING:
+    from telos.generate.engine import Generation
 
 DISK_BYTES_PER_TEXT_BYTE = 4
 """Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
@@ -108,7 +112,7 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
     prepared = stages.prepare(recipe, out)
     held = training.hold_out(recipe, prepared, out, clock)
     climbing = None
-    if full and recipe.evaluate.baselines:
+    if full and recipe.evaluate.baselines and recipe.objective.scores_text:
         climbing = ladder.start(out / "baselines", held, corpus=prepared.corpus, train_tokens=prepared.stores["train"],
                                 vocabulary=prepared.tokenizer.vocabulary, order=recipe.evaluate.ngram_order)  # fmt: skip
     try:
@@ -129,55 +133,91 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
 
 def load(folder: str | Path) -> tuple[Any, Any]:
     """(model, tokenizer) of a model folder: a network, or a model that counts."""
-    folder = Path(folder)
-    config = folder / "config.json"
-    if config.is_file() and (folder / "telos_tokenizer.json").is_file() and b'"telos_ngram"' in config.read_bytes():
-        from telos.models.ngram import load as load_ngram
-        from telos.tokens.tokenizers import load_tokenizer
+    from telos.models.saved import load_model
 
-        files.verify_folder(folder, only=("model.safetensors", "config.json", "tokenizer.json", "telos_tokenizer.json"))
-        return load_ngram(folder), load_tokenizer(folder)
-    from telos.models.hugging_face import load_model
-
-    return load_model(folder)
+    return load_model(Path(folder))
 
 
-def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored:
+def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
+    """`load`, of a model that says how probable a text is; `TelosError` for one that cannot, or was not taught to."""
+    from telos.models import no_likelihood
+    from telos.objectives import _saved
+
+    loaded = load(folder)
+    if not loaded[0].spec.has_likelihood:
+        raise no_likelihood(loaded[0].spec)
+    learned = _saved.read(Path(folder))
+    if learned is not None and not learned[0].needs_likelihood:
+        raise TelosError("a model must have learned the likelihood of text to be scored or to write",
+                         f"{folder} was trained with objective={learned[0].kind()} alone",
+                         "ask it for classes (telos classify), or train a model with objective=causal")  # fmt: skip
+    return loaded
+
+
+def classify(model: str | Path, words: list[str], overrides: list[str] | None = None) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): the class of each text, or of each document of a file or folder.  ``overrides``: settings of
+    `Files` and `CleanText`, as ``corpus.label_field=label``."""
+    from telos import classifying
+
+    return classifying.classify(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:
     """Bits per byte of a file or folder under a model.  ``overrides``: settings of `Files`, `Clean` and `Evaluate`, as
     ``corpus.text_field=body``."""
     from telos import scoring
 
-    return scoring.score(load, Path(model), Path(text), overrides or [])
+    return scoring.score(load_likelihood, Path(model), Path(text), overrides or [])
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """Continue each prompt; ``settings`` are those of `Sampling`."""
+    """Continue each prompt, or answer it; ``settings`` are those of `Sampling`.  "continued": whether a text goes on from its
+    prompt, or is an encoder-decoder's answer to it."""
     from telos.generate.engine import Engine
     from telos.generate.sampling import Sampling
 
     sampling = Sampling(**settings)
     began = time.perf_counter()
-    engine = Engine(*_fast(load(model)))
+    engine = Engine(*_fast(load_likelihood(model)))
     loaded = time.perf_counter()
     made = engine.generate(prompts, sampling)
-    tokens = sum(len(one.tokens) for one in made)
-    return {
-        "generations": [{"prompt": prompt, "text": one.text, "finish_reason": one.finish_reason, "tokens": len(one.tokens)}
-                        for prompt, one in zip(prompts, made, strict=True)],
-        "settings": sampling.dump(),
-        "load_seconds": loaded - began,
-        "seconds": time.perf_counter() - loaded,
-        "tokens_per_second": tokens / max(1e-9, time.perf_counter() - loaded),
-    }  # fmt: skip
+    told = [_told(prompt, one) for prompt, one in zip(prompts, made, strict=True)]
+    return _timed(told, sampling.dump(), loaded - began, time.perf_counter() - loaded) | {"continued": engine.continues}
+
+
+def beam_search(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """The most probable continuations of each prompt, best first; ``settings`` are those of `Beam`."""
+    from telos.generate.beam import Beam
+    from telos.generate.engine import Engine
+
+    beam = Beam(**settings)
+    began = time.perf_counter()
+    engine = Engine(*_fast(load_likelihood(model)))
+    loaded = time.perf_counter()
+    made = engine.beam_search(prompts, beam)
+    told = [_told(prompt, one) | {"score": score} for prompt, best in zip(prompts, made, strict=True) for one, score in best]
+    return _timed(told, beam.dump(), loaded - began, time.perf_counter() - loaded)
+
+
+def _told(prompt: str, one: "Generation") -> dict[str, Any]:
+    return {"prompt": prompt, "text": one.text, "finish_reason": one.finish_reason, "tokens": len(one.tokens)}
+
+
+def _timed(told: list[dict[str, Any]], settings: dict[str, Any], load_seconds: float, seconds: float) -> dict[str, Any]:
+    tokens = sum(one["tokens"] for one in told)
+    return {"generations": told, "settings": settings, "load_seconds": load_seconds, "seconds": seconds,
+            "tokens_per_second": tokens / max(1e-9, seconds)}  # fmt: skip
 
 
 def stream(model: str | Path, prompt: str, settings: dict[str, Any]) -> Iterator[str]:
-    """The continuation of one prompt in pieces, as they become certain."""
+    """One prompt and its continuation in pieces, as they become certain; of an encoder-decoder the answer alone."""
     from telos.generate.engine import Engine
     from telos.generate.sampling import Sampling
 
     sampling = Sampling(**settings)
-    return Engine(*_fast(load(model))).stream(prompt, sampling)
+    engine = Engine(*_fast(load_likelihood(model)))
+    pieces = engine.stream(prompt, sampling)  # which checks the prompt
+    return chain([prompt], pieces) if engine.continues else pieces
 
 
 def _fast(loaded: tuple[Any, Any]) -> tuple[Any, Any]:

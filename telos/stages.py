@@ -45,20 +45,26 @@ def prepare(run: Run, folder: Path) -> Prepared:
     began = time.perf_counter()
     _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes))
     corpus = Corpus.open(folder / "corpus")
+    beside = run.corpus.annotations if run.objective.unit == "document" else frozenset[str]()
+    if run.objective.unit == "document":
+        _require_whole_documents(run, corpus)
     seconds["corpus"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    tokenizer_key = _key(run.tokenizer, corpus_key)
-    _stage(folder, "tokenizer", tokenizer_key, lambda to: train_tokenizer(run.tokenizer, corpus, to))
+    paired = "target" in run.corpus.annotations
+    tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []))
+    _stage(folder, "tokenizer", tokenizer_key, lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired))
     tokenizer = load_tokenizer(folder / "tokenizer")
     seconds["tokenizer"] = time.perf_counter() - began
 
     began = time.perf_counter()
     stores: dict[str, TokenStore] = {}
+    labels = corpus.labels("train") if "label" in beside else None
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
-            _stage(folder, name, _key(tokenizer_key, split), partial(_write_store, corpus, split, tokenizer))
+            write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside)
+            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside)), write)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -99,9 +105,20 @@ def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
     return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
 
 
-def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokenizer:
+def _require_whole_documents(run: Run, corpus: Corpus) -> None:
+    if corpus.split_note is not None and corpus.split_note.startswith("split by position"):
+        raise TelosError(f"objective '{run.objective.kind()}' needs whole documents to be held out", corpus.split_note,
+                         "add documents, or choose split.kind=content with larger fractions")  # fmt: skip
+
+
+def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False) -> TrainedTokenizer:
+    """``targets``: also on the texts that documents are paired with."""
+
     def texts() -> Iterator[str]:
-        return (document.text for document in corpus.documents("train"))
+        for document in corpus.documents("train"):
+            yield document.text
+            if targets:
+                yield str(document.metadata.get("target", ""))
 
     trained = spec.train(texts, corpus.bytes("train"))
     with files.commit_folder(to) as folder:
@@ -109,5 +126,8 @@ def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path) -> TrainedTokeniz
     return trained
 
 
-def _write_store(corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, to: Path) -> TokenStore:
-    return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), what=f"tokens ({split})")
+def _write_store(  # noqa: PLR0917
+    corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool, to: Path
+) -> TokenStore:  # fmt: skip
+    return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
+                            targets=targets, what=f"tokens ({split})")  # fmt: skip

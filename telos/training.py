@@ -5,12 +5,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from telos.evaluate.score import network_nll, windows
+from telos import document_results
+from telos.evaluate.score import extent, network_nll, windows
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
 from telos.foundation.units import Duration
@@ -19,10 +21,13 @@ from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
+from telos.tokens.documents import DocumentBatches
+from telos.tokens.lanes import Lanes
 from telos.tokens.store import TokenStore
 from telos.train.choices import choose
 from telos.train.clock import Clock
 from telos.train.loop import Outcome, train
+from telos.train.trainable import Trainable
 
 CLOSING_SECONDS = 3.0
 """Saving the model, drawing samples and writing the report of a small run, on two cores with nothing beside them."""
@@ -45,21 +50,28 @@ PASS_SECONDS = "scoring_pass_seconds"
 @dataclass
 class Trained:
     """A trained model.  ``outcome``: of the loop; None for a model that counts.  ``rows``: in one forward pass of training.
-    ``seconds``: stage → time, over resumes; ``spent_seconds``: of the whole run up to the end of training."""
+    ``seconds``: stage → time, over resumes; ``spent_seconds``: of the whole run up to the end of training.  ``owned``: what the
+    objective built beside it."""
 
     model: Any
-    batches: Batches | None
+    batches: Batches | Lanes | DocumentBatches | None
     outcome: Outcome | None
     rows: int | None
     seconds: dict[str, float]
     spent_seconds: float
+    owned: Any = None
+
+    @property
+    def whole(self) -> Trainable:
+        """The network with what the objective built beside it."""
+        return Trainable(self.model, self.owned)
 
     def nll(self, tokens: np.ndarray, stride: int | None) -> np.ndarray:
         """Nats of each token of a stream; ``stride`` as in `Evaluate`."""
         if self.outcome is None:
             return self.model.nll(tokens)
-        half = max(1, self.model.context_length // 2)
-        return network_nll(self.model, tokens, stride=stride or half, rows=self.rows, what="held-out text")
+        length, step = extent(self.model.spec, stride)
+        return network_nll(self.model, tokens, context_length=length, stride=step, rows=self.rows, what="held-out text")
 
     def seen(self) -> tuple[np.ndarray, np.ndarray] | None:
         """(tokens, starts) of the rows that were drawn, each once; None where they are all of the training text."""
@@ -81,11 +93,16 @@ def _with_context(tokens: np.ndarray, previous: int, end: int) -> tuple[np.ndarr
 
 def check(recipe: Run) -> None:
     """Refuse, before anything is done, what could only fail at the end."""
-    if recipe.model.learns_by == "gradient":
-        recipe.objective.check(recipe.model)
-    length, stride = getattr(recipe.model, "context_length", None), recipe.evaluate.stride
-    if length is not None and stride is not None and stride > length:
-        raise TelosError(f"evaluate.stride must be at most model.context_length ({length})", str(stride),
+    objective = recipe.objective
+    if recipe.model.learns_by == "gradient" or objective.unit == "document":
+        objective.check(recipe.model)
+    if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
+        raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
+                         f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
+    stride = recipe.evaluate.stride
+    if stride is not None and hasattr(recipe.model, "context_length") and stride > extent(recipe.model)[0]:
+        what = "the scoring window" if recipe.model.carries_state else "model.context_length"
+        raise TelosError(f"evaluate.stride must be at most {what} ({extent(recipe.model)[0]})", str(stride),
                          "set a smaller evaluate.stride")  # fmt: skip
 
 
@@ -100,12 +117,14 @@ def hold_out(recipe: Run, prepared: Prepared, folder: Path, clock: Clock) -> Hel
     time that the untrained network takes for one pass.  What was decided stands in run.json, and time is kept for it."""
     most, record, pace = recipe.evaluate.max_bytes, folder / "run.json", 0.0
     store, length = prepared.stores["train"], getattr(recipe.model, "context_length", 1)
-    if recipe.training.budget.unit == "seconds" and recipe.model.learns_by == "gradient":
+    timed = recipe.training.budget.unit == "seconds" and recipe.model.learns_by == "gradient"
+    if timed and recipe.objective.scores_text:
         known = files.read_facts(record)
         if PASS_SECONDS not in known:
             known[PASS_SECONDS] = _pass_seconds(recipe, prepared, folder)
             files.write_json(record, known)
-        scored = _rows_at_once(recipe, length) * (recipe.evaluate.stride or max(1, length // 2))
+        window, stride = extent(recipe.model, recipe.evaluate.stride)
+        scored = _rows_at_once(recipe, length) * length * stride / window
         pace = known[PASS_SECONDS] / scored * store.num_tokens / max(1, store.num_bytes)
         most = max(LEAST_SCORED_BYTES, int(MOST_SCORING * recipe.training.budget.value / pace))
     held = HeldOut.of(prepared.corpus, prepared.stores, prepared.tokenizer, min(most, recipe.evaluate.max_bytes),
@@ -141,24 +160,45 @@ def _rows_at_once(recipe: Run, context_length: int) -> int:
 def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, clock: Clock) -> Trained:
     """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
-    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
     store = prepared.stores["train"]
+    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(store.labels or ())
     if recipe.model.learns_by == "counting":
         model = recipe.model.build(vocabulary)
         model.fit(store.read(0, store.num_tokens))
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
     network = recipe.model.build(vocabulary, recipe.training.seed)
-    raw_length, rows = recipe.objective.raw_length(network.context_length), _rows_at_once(recipe, network.context_length)
-    batches = Batches(store, raw_length, recipe.training.rows(raw_length, recipe.objective.rows_together), recipe.training.seed)
-    scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
+    owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
+    if not recipe.objective.scores_text:
+        closing = partial(closing_seconds, recipe.training.budget)
+        evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock=clock, closing=closing)
+    else:
+        scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
+        evaluate = _validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens)
+    batches = _drawn(recipe, store, network.context_length)
     outcome = train(
-        network, recipe.objective, recipe.objective.build(network, vocabulary), optimizer=recipe.optimizer,
+        network, recipe.objective, owned, optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=_validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens),
+        evaluate=evaluate,
     )  # fmt: skip
     spent = outcome.overhead_seconds + outcome.trained_seconds
-    return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent)
+    return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent, owned)
+
+
+def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:
+    """The rows of training: pieces of the stream, or whole documents."""
+    objective, training = recipe.objective, recipe.training
+    raw_length, together = objective.raw_length(context_length), objective.rows_together
+    if objective.unit == "document":
+        return DocumentBatches(store, raw_length, training.batch_tokens, training.seed, together)
+    kind = Lanes if _in_lanes(recipe) else Batches
+    return kind(store, raw_length, training.rows(raw_length, together), training.seed)
+
+
+def _in_lanes(recipe: Run) -> bool:
+    """Whether the model's state goes on from row to row: the rows must then be the stream itself, in order."""
+    objective = recipe.objective
+    return recipe.model.carries_state and objective.needs == "causal" and objective.rows_together == 1
 
 
 def _validation_tokens(recipe: Run, folder: Path, pass_tokens: int) -> int:
@@ -176,19 +216,21 @@ def _validation(
     if store is None:
         return None
     tokens = _some(store, most_tokens)
+    whole = extent(recipe.model, recipe.evaluate.stride)
+    # While training goes on, windows that do not overlap; a state needs the usual ones.
+    quick = whole if recipe.model.carries_state else (whole[0], whole[0])
     taken: deque[float] = deque(maxlen=3)
 
     def evaluate(network: Any) -> dict[str, float]:
         began = time.perf_counter()
-        nats = network_nll(network, tokens, rows=rows, what="validation")
+        nats = network_nll(network, tokens, context_length=quick[0], stride=quick[1], rows=rows, what="validation")
         taken.append(time.perf_counter() - began)
         # The middle one of the last: a moment in which something else ran must not end the training early.
         seconds = sorted(taken)[(len(taken) - 1) // 2]
-        length, end = network.context_length, network.vocabulary.end_of_text
-        ahead = _batches(held.tokens, end, length, recipe.evaluate.stride or max(1, length // 2), rows)
-        clock.reserve_seconds = closing_seconds(recipe.training.budget) + seconds * ahead / _batches(
-            tokens, end, length, length, rows
-        )
+        end = network.vocabulary.end_of_text
+        at_once = 1 if recipe.model.carries_state else rows  # a state is read in as many rows as there are windows
+        ahead, read = (_batches(text, end, *window, at_once) for text, window in ((held.tokens, whole), (tokens, quick)))
+        clock.reserve_seconds = closing_seconds(recipe.training.budget) + seconds * ahead / read
         return {"nats_per_token": float(nats.mean(dtype=np.float64))}
 
     return evaluate

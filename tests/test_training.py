@@ -26,7 +26,8 @@ def scored(monkeypatch):
     monkeypatch.setattr(training, "network_nll", network_nll)
     monkeypatch.setattr(training.machine, "slowness", lambda: 1.0)
     store = SimpleNamespace(document_ids=np.array([b"a"]), num_documents=1, document=lambda i: np.zeros(640), end_of_text=9)
-    recipe = SimpleNamespace(evaluate=SimpleNamespace(stride=64), training=Train(budget="100s"))
+    model = SimpleNamespace(context_length=64, carries_state=False)
+    recipe = SimpleNamespace(evaluate=SimpleNamespace(stride=64), training=Train(budget="100s"), model=model)
     clock = SimpleNamespace(reserve_seconds=0.0)
     held = SimpleNamespace(tokens=np.zeros(6400, np.int64))
     network = SimpleNamespace(context_length=64, vocabulary=SimpleNamespace(end_of_text=9))
@@ -71,7 +72,7 @@ def test_scoring_takes_a_bounded_share_of_a_budget_in_time(tmp_path, monkeypatch
     monkeypatch.setattr(training, "_pass_seconds", lambda *_: pace * 128 * 64)
     write_json(tmp_path / "run.json", {"seed": 1})
     evaluate = SimpleNamespace(max_bytes=500_000, stride=64)
-    model = SimpleNamespace(learns_by="gradient", context_length=32)
+    model = SimpleNamespace(learns_by="gradient", context_length=32, carries_state=False)
     recipe = SimpleNamespace(evaluate=evaluate, training=Train(budget=budget), model=model, objective=Causal())
     stores = {"train": SimpleNamespace(num_tokens=10, num_bytes=10)}
     clock, prepared = SimpleNamespace(reserve_seconds=3.0), SimpleNamespace(corpus=None, stores=stores, tokenizer=None)

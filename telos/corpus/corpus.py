@@ -67,6 +67,12 @@ class Corpus:
             metadata = orjson.loads(row["metadata"]) if row["metadata"] else {}
             yield Document(id=row["id"], text=row["text"], source=row["source"], language=row["language"], metadata=metadata)
 
+    def labels(self, split: str) -> list[str]:
+        """Every label that documents of a split have, sorted."""
+        rows = shards.rows(self._folder(split), ["metadata"])
+        found = {orjson.loads(row["metadata"]).get("label") for row in rows if row["metadata"]}
+        return sorted(found - {None})
+
     def bytes(self, split: str) -> int:
         """UTF-8 bytes of a split's text."""
         return int(self._facts(split)["bytes"])

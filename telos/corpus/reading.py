@@ -116,7 +116,7 @@ class Reader:
             pa.array([document_id(name, text) for (name, _, _), text in zip(found, texts, strict=True)]),
             pa.array([name for name, _, _ in found]), pa.array(sizes, pa.int64()),
             pa.nulls(n, pa.string()), pa.nulls(n, pa.float32()), pa.nulls(n, pa.float32()),
-            pa.array([_json(document) for _, _, document in found], pa.string()), pa.array(texts, pa.large_string()),
+            pa.array([_json(document, self.clean) for _, _, document in found], pa.string()), pa.array(texts, pa.large_string()),
         ], schema=COLUMNS))  # fmt: skip
         self.account.stage("read").keep(sum(sizes), sum(sizes), n)
         refusals = [self.clean.refusal(text) for text in texts]
@@ -126,7 +126,10 @@ class Reader:
         return kept, self.account.judged("clean", REFUSALS, before, verdict, kept)
 
 
-def _json(document: RawDocument) -> str | None:
+def _json(document: RawDocument, clean: Clean) -> str | None:
+    """The metadata; a target is text too, and cleaned as text is."""
     if not document.metadata:
         return None
-    return orjson.dumps(document.metadata, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str).decode()
+    target = document.metadata.get("target")
+    cleaned = {"target": clean.text(target)} if isinstance(target, str) else {}
+    return orjson.dumps(document.metadata | cleaned, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str).decode()

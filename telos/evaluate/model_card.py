@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
@@ -25,11 +25,14 @@ def write_model_card(folder: Path, report: Report, languages: Sequence[str] = ()
     write_file(Path(folder) / "README.md", model_card(report, languages))
 
 
-def model_card(report: Report, languages: Sequence[str] = ()) -> str:
-    """The card's Markdown, from the same facts as the report; what is missing is left out."""
+def model_card(
+    report: Report, languages: Sequence[str] = (), *, library: Literal["transformers", "telos"] = "transformers"
+) -> str:
+    """The card's Markdown, from the same facts as the report; what is missing is left out.  ``library``: what loads the folder
+    (telos loads those of transformers too)."""
     cards = templates("telos.evaluate", html=False)
     header: dict[str, Any] = {"language": list(languages)} if languages else {}
-    header |= {"library_name": "transformers", "pipeline_tag": "text-generation", "tags": ["telos", "causal-lm"]}
+    header |= {"library_name": library, "pipeline_tag": "text-generation", "tags": ["telos", "causal-lm"]}
     judged, samples = report.get("baselines", []), report.get("samples", ())
     facts: dict[str, Any] = {"baselines": judged, "verdicts": [sentence(b) for b in judged]}
     if "bits_per_byte" in report.get("headline", {}):
@@ -38,6 +41,6 @@ def model_card(report: Report, languages: Sequence[str] = ()) -> str:
     prompt = next((p for s in samples if (p := s.get("prompt")) and not _UNSAFE & set(p)), usual)
     quoted = json.dumps(prompt, ensure_ascii=False)
     card = cards.get_template("model_card.md.jinja").render(
-        card=report, header=yaml.safe_dump(header, sort_keys=False), prompt=quoted, **facts
+        card=report, header=yaml.safe_dump(header, sort_keys=False), prompt=quoted, library=library, **facts
     )
     return re.sub(r"\n{3,}", "\n\n", card).strip() + "\n"

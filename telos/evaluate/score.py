@@ -6,6 +6,7 @@ The stream is cut into windows of ``context_length`` targets, each read with the
 sees its own document only.  With a ``stride`` below ``context_length`` the windows overlap, and a target is scored in the
 first window that covers it: it then has at least ``context_length − stride`` tokens before it, or its document has no
 more.  A window begins no earlier than the document of its first new target, so short documents cost nothing extra.
+A network that carries a state reads windows of any length: `extent` makes them long, with a little overlap.
 Tests: tests/evaluate/test_score.py (a network whose answer is known, every stride; the Transformer against one pass).
 """
 
@@ -17,10 +18,26 @@ import numpy as np
 
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
-from telos.models import Inputs, Network
+from telos.models import Inputs, Model, Network
 
 if TYPE_CHECKING:
     import torch
+
+
+CARRIED_WINDOW, CARRIED_OVERLAP = 1024, 128
+"""Targets in a window of a network that carries a state, and tokens that it has read before the first new one: more than it
+remembers anything of.  Longer windows would leave fewer rows to read side by side."""
+CARRIED_ROWS = 32
+"""Such windows at a time: a step of few rows takes as long as one of many."""
+
+
+def extent(model: Model, stride: int | None = None) -> tuple[int, int]:
+    """(targets in a window, new ones in each) of a network of this spec; ``stride``: None for its usual one, half the context."""
+    length = model.context_length  # type: ignore[attr-defined]
+    if not model.carries_state:
+        return length, stride or max(1, length // 2)
+    window = max(CARRIED_WINDOW, 4 * length)
+    return window, stride or window - max(CARRIED_OVERLAP, length)
 
 
 def network_nll(
@@ -46,9 +63,13 @@ def network_nll(
     """
     import torch
 
+    patterns = getattr(getattr(network, "spec", None), "patterns", {"causal"})
+    if "causal" not in patterns:
+        raise TelosError("a text is scored by a model with causal attention",
+                         f"'{network.spec.kind()}' has {', '.join(sorted(patterns))}", "choose another model")  # fmt: skip
     longest = network.context_length
     length = longest if context_length is None else context_length
-    if not 1 <= length <= longest:
+    if not (1 <= length <= longest or (length > 0 and network.spec.carries_state)):
         raise TelosError(f"context_length must be 1 to {longest}, what the network was built for", str(length),
                          f"choose a context_length from 1 to {longest}")  # fmt: skip
     step = length if stride is None else stride
@@ -59,6 +80,8 @@ def network_nll(
     if not len(targets):
         return nll
     starts, news = windows(targets, network.vocabulary.end_of_text, length, step)
+    if length > longest:
+        rows = _even(len(starts), rows or CARRIED_ROWS)
     rows = rows or _even(len(starts), max(1, batch_tokens // length))
     with (
         torch.no_grad(),

@@ -19,11 +19,12 @@ import torch
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
 from telos.foundation.random import key
+from telos.generate.beam import Beam, Hypothesis, search
 from telos.generate.characters import Characters
 from telos.generate.detokenize import Detokenizer
-from telos.generate.lanes import CountingLanes, Lanes, NetworkLanes
+from telos.generate.lanes import CountingLanes, Lanes, NetworkLanes, reads_source
 from telos.generate.sampling import Sampling
-from telos.models import Counting, Network
+from telos.models import Counting, Model, Network
 from telos.tokens.tokenizers import TrainedTokenizer
 
 Prompt = str | Sequence[int]
@@ -44,10 +45,10 @@ class Generation:
 
 
 class _Row:
-    """One sequence while it grows."""
+    """One sequence while it grows.  ``source``: of an encoder-decoder."""
 
-    def __init__(self, prompt: list[int], sequence: tuple[int, ...], limit: int, text: Detokenizer):
-        self.prompt, self.sequence, self.limit, self.text = prompt, sequence, limit, text
+    def __init__(self, prompt: list[int], sequence: tuple[int, ...], limit: int, text: Detokenizer, *, source: list[int] | None):
+        self.prompt, self.sequence, self.limit, self.text, self.source = prompt, sequence, limit, text, source
         self.state: int | None = None
         self.pieces: list[str] = []
         self.tokens: list[int] = []
@@ -85,13 +86,24 @@ class Engine:
                              f"tokenizer {tokenizer.vocabulary.tokenizer_hash}, the model's is {model.vocabulary.tokenizer_hash}",
                              "load both from one model folder")  # fmt: skip
         self.model, self.tokenizer = model, tokenizer
+        self._reads_source = reads_source(model)
+        if isinstance(model, Network) and not self._reads_source and "causal" not in getattr(model, "spec", Model).patterns:
+            raise TelosError("text is written by a model with causal or encoder_decoder attention",
+                             f"'{model.spec.kind()}' has {', '.join(sorted(model.spec.patterns))}",
+                             "choose another model")  # fmt: skip
+
+    @property
+    def continues(self) -> bool:
+        """Whether a text goes on from its prompt; an encoder-decoder answers it with a text of its own."""
+        return not self._reads_source
 
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling | None = None, *, begin: bool = True, rows_at_once: int = 16
     ) -> list[Generation]:
         """Continue each prompt (text, or token ids); one result per prompt, in their order.
 
-        ``begin``: put the end of text, which stands before every document, in front of the prompt.  ``rows_at_once``:
+        An encoder-decoder reads the prompt as its source, and what it writes is a text of its own.  ``begin``: put the end of
+        text, which stands before every document, in front of the prompt (what is written always has it).  ``rows_at_once``:
         how many sequences share a forward pass; results do not depend on it.  A prompt that is given n times has n
         different continuations (greedy: equal ones).  Memory: one state of ``rows_at_once`` rows.
 
@@ -99,7 +111,7 @@ class Engine:
         an id outside the vocabulary.
         """
         sampling = sampling or Sampling()
-        rows = self._rows(prompts, sampling, begin)
+        rows = self._rows(prompts, sampling.max_tokens, sampling.stop, begin)
         batches = [rows[at : at + rows_at_once] for at in range(0, len(rows), rows_at_once)]
         shown = progress("generate", len(rows), "texts") if len(batches) > 1 else contextlib.nullcontext(lambda by: None)
         with shown as advance:
@@ -115,8 +127,31 @@ class Engine:
         The prompt is checked at the call, not at the first piece.
         """
         sampling = sampling or Sampling()
-        rows = self._rows([prompt], sampling, begin)
+        rows = self._rows([prompt], sampling.max_tokens, sampling.stop, begin)
         return self._pieces(rows, sampling)
+
+    def beam_search(
+        self, prompts: Sequence[Prompt], beam: Beam | None = None, *, begin: bool = True, prompts_at_once: int = 16
+    ) -> list[list[tuple[Generation, float]]]:
+        """The best continuations of each prompt that `telos.generate.beam` finds, best first, each with its score.
+
+        ``begin`` and errors as for `generate`.  Memory: one state of ``prompts_at_once`` times ``beam.beams`` rows.
+        """
+        beam = beam or Beam()
+        rows = self._rows(prompts, beam.max_tokens, (), begin)
+        found: list[list[tuple[Generation, float]]] = []
+        for at in range(0, len(rows), prompts_at_once):
+            batch = rows[at : at + prompts_at_once]
+            with self._still():
+                hypotheses = search(self._lanes(batch), beam, self.model.vocabulary.end_of_text, [row.limit for row in batch])
+            found += [[(self._told(row, one), one.score) for one in best] for row, best in zip(batch, hypotheses, strict=True)]
+        return found
+
+    def _told(self, row: _Row, hypothesis: Hypothesis) -> Generation:
+        text = Detokenizer(self.tokenizer.token_bytes, before=row.prompt)
+        pieces = [text.add(token) for token in hypothesis.tokens] + [text.finish()]
+        reason: FinishReason = "end_of_text" if hypothesis.ended else "length"
+        return Generation("".join(pieces), hypothesis.tokens, reason, hypothesis.log_probabilities)
 
     def _pieces(self, rows: list[_Row], sampling: Sampling) -> Iterator[str]:
         shown = 0
@@ -179,7 +214,8 @@ class Engine:
         if isinstance(self.model, Counting):
             return CountingLanes(self.model, prompts)
         # The last new token is never read, so it needs no place in the state.
-        return NetworkLanes(self.model, prompts, max(len(row.prompt) + row.limit - 1 for row in rows))
+        capacity = max(len(row.prompt) + row.limit - 1 for row in rows)
+        return NetworkLanes(self.model, prompts, capacity, [row.source for row in rows if row.source is not None] or None)
 
     @contextlib.contextmanager
     def _still(self) -> Iterator[None]:
@@ -196,25 +232,33 @@ class Engine:
 
     # -- prompts ----------------------------------------------------------------------------------------------------
 
-    def _rows(self, prompts: Sequence[Prompt], sampling: Sampling, begin: bool) -> list[_Row]:
+    @property
+    def _longest(self) -> int | None:
+        """Tokens that the model can read; None where there is no end to it."""
+        return None if isinstance(self.model, Counting) or self.model.spec.carries_state else self.model.context_length
+
+    def _rows(self, prompts: Sequence[Prompt], limit: int, stop: Sequence[str], begin: bool) -> list[_Row]:
         rows: list[_Row] = []
         met: Counter[int] = Counter()
         for prompt in prompts:
-            ids = self._ids(prompt, begin)
-            limit = sampling.max_tokens
-            if not isinstance(self.model, Counting):
-                # The token after a full context can still be predicted, though not be read.
-                limit = min(limit, self.model.context_length - len(ids) + 1)
-            named = key(0, "prompt", *ids)
-            text = Detokenizer(self.tokenizer.token_bytes, sampling.stop, before=ids)
-            rows.append(_Row(ids, (named, met[named]), limit, text))
+            given = self._ids(prompt, begin)
+            ids, source = ([self.model.vocabulary.end_of_text], given) if self._reads_source else (given, None)
+            # The token after a full context can still be predicted, though not be read.
+            room = limit if self._longest is None else min(limit, self._longest - len(ids) + 1)
+            named = key(0, "prompt", *given)
+            text = Detokenizer(self.tokenizer.token_bytes, stop, before=ids)
+            rows.append(_Row(ids, (named, met[named]), room, text, source=source))
             met[named] += 1
         return rows
 
     def _ids(self, prompt: Prompt, begin: bool) -> list[int]:
+        """What the model reads of a prompt: behind the end of text with ``begin``, as a source before it."""
         given = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
-        ids = [self.model.vocabulary.end_of_text] * begin + [int(i) for i in given]
-        size = self.model.vocabulary.size
+        end, size = self.model.vocabulary.end_of_text, self.model.vocabulary.size
+        if self._reads_source:
+            ids = [int(i) for i in self.model.vocabulary.ended(given)]
+        else:
+            ids = [end] * begin + [int(i) for i in given]
         if not ids:
             raise TelosError("a prompt must have at least one token where no begin of text is put before it", "an empty prompt",
                              "give some text, or leave begin=True")  # fmt: skip
@@ -222,10 +266,10 @@ class Engine:
             raise TelosError(
                 f"token ids of a prompt must lie in 0 … {size - 1}", f"{wrong[0]}", "encode with the model's own tokenizer"
             )
-        if not isinstance(self.model, Counting) and len(ids) > self.model.context_length:
-            own = " (one of them begins the text)" if begin else ""
+        if self._longest is not None and len(ids) > self._longest:
+            own = " (one of them ends it)" if self._reads_source else " (one of them begins the text)" if begin else ""
             raise TelosError(
-                f"a prompt must fit into the model's context of {self.model.context_length} tokens",
+                f"a prompt must fit into the model's context of {self._longest} tokens",
                 f"{len(ids)} tokens{own}",
                 "shorten the prompt, or train with a larger model.context_length",
             )

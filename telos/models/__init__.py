@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec
 from telos.tokens.vocabulary import Vocabulary
 
@@ -31,7 +32,8 @@ class Inputs:
 
     ``tokens_BT``: int64.  ``segments_BT``: int32, a token sees only tokens of its own segment; None where a row is one
     segment.  ``pattern``: who sees whom within a segment; ``prefix_B``: lengths of the part that all may see (pattern
-    "prefix").  ``source_BS``: the source tokens of an encoder-decoder.
+    "prefix").  ``source_BS``: the source tokens of an encoder-decoder, ``source_lengths_B`` of them a row, the rest padding
+    (None: all).  With a state, the source comes with the first tokens alone.
     """
 
     tokens_BT: "Tensor"
@@ -39,6 +41,7 @@ class Inputs:
     pattern: Pattern = "causal"
     prefix_B: "Tensor | None" = None
     source_BS: "Tensor | None" = None
+    source_lengths_B: "Tensor | None" = None
 
 
 @dataclass(slots=True)
@@ -56,7 +59,11 @@ class Model(Spec, family="telos.models", default="transformer"):
 
     learns_by: ClassVar[Literal["gradient", "counting"]] = "gradient"
     has_likelihood: ClassVar[bool] = True
+    """Whether it says how probable a text is; one that does not (`TextEncoder`) can be neither scored nor asked to write."""
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"causal"})
+    carries_state: ClassVar[bool] = False
+    """Whether its state has one size for any length (``values_BS``, a row each): it is then carried from row to row in
+    training, and through a whole document in scoring and generation."""
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
         """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""
@@ -103,7 +110,8 @@ class Network(ABC):
 
     @abstractmethod
     def nll(self, hidden: Hidden, targets_BT: "Tensor") -> "Tensor":
-        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; full logits never held."""
+        """Negative log-likelihood in nats of each target, fp32, shape (B, T), differentiable; many logits are never held at
+        once."""
 
     @abstractmethod
     def over_logits(self, hidden: Hidden, function: "Callable[[Tensor], Tensor]") -> "Tensor":
@@ -121,6 +129,28 @@ class Network(ABC):
     @abstractmethod
     def flops_per_token(self, context: int) -> float:
         """Floating-point operations of a forward pass per token at this context; training costs three times that."""
+
+
+class TextEncoder(Network):
+    """A network that reads a text as a whole: `hidden` gives one vector a row, (B, 1, D), from which an objective's head tells
+    its class.  Of each row it reads the tokens of the first one's segment.  It gives no likelihood of text: what asks for one
+    gets a `TelosError`."""
+
+    def nll(self, hidden: Hidden, targets_BT: "Tensor") -> "Tensor":
+        raise no_likelihood(self.spec)
+
+    def over_logits(self, hidden: Hidden, function: "Callable[[Tensor], Tensor]") -> "Tensor":
+        raise no_likelihood(self.spec)
+
+    def new_state(self, rows: int, capacity: int) -> Any:
+        raise no_likelihood(self.spec)
+
+
+def no_likelihood(spec: Model) -> TelosError:
+    """The error for a model that is asked how probable a text is and cannot say."""
+    return TelosError("a model must give a likelihood of text to be scored or to write",
+                      f"'{spec.kind()}' reads a text as a whole and gives none",
+                      "ask it for classes (telos classify), or train another model (telos list models)")  # fmt: skip
 
 
 class Counting(ABC):

@@ -5,7 +5,7 @@ An objective turns rows of tokens into examples and computes its loss from a mod
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from telos.tokens.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 Example = dict[str, np.ndarray]
 """Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
@@ -51,8 +52,20 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Settings of an objective and, since most have no state, its behaviour."""
 
     needs: ClassVar[Pattern] = "causal"
+    needs_likelihood: ClassVar[bool] = True
+    """Whether it asks the model how probable a token is."""
+    unit: ClassVar[Literal["stream", "document"]] = "stream"
+    """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
+    annotation: ClassVar[Literal["label", "target"] | None] = None
+    """What every document must have beside its text."""
     rows_together: ClassVar[int] = 1
     """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+
+    @property
+    def scores_text(self) -> bool:
+        """Whether a model that it trains says how probable a text is, token by token: a run then reports that of the held-out
+        text, else what `measure` says of it."""
+        return self.unit == "stream" and self.needs == "causal"
 
     def special_tokens(self) -> tuple[str, ...]:
         """Names of tokens to append to the vocabulary."""
@@ -63,6 +76,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         if model.learns_by != "gradient":
             raise TelosError(f"objective '{self.kind()}' needs a model that learns by gradient",
                              f"'{model.kind()}' learns by counting", "choose another model (telos list models)")  # fmt: skip
+        if self.needs_likelihood and not model.has_likelihood:
+            raise TelosError(f"objective '{self.kind()}' needs a model that gives a likelihood of text",
+                             f"'{model.kind()}' reads a text as a whole and gives none",
+                             "choose another model (telos list models), or objective=classification")  # fmt: skip
         if self.needs not in model.patterns:
             raise TelosError(f"objective '{self.kind()}' needs a model with {self.needs} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
@@ -91,6 +108,21 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
         """Sums and coefficients of the terms; see `Loss`."""
         raise NotImplementedError
+
+    def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
+        """What is reported of held-out documents, the headline first: name → (sum, weight) of each row, both (B,); the figure is
+        Σ sums ÷ Σ weights.  By default each row's own loss, by term."""
+        import torch
+
+        found: dict[str, tuple[list[Any], list[float]]] = {}
+        for row in range(batch.rows):
+            one = Batch({name: column[row : row + 1] for name, column in batch.columns.items()})
+            weights = self.weights(one)
+            for name, (total, _) in self.loss(model, one, rng).terms.items():
+                sums, weighed = found.setdefault(name, ([], []))
+                sums.append(total.detach())
+                weighed.append(weights[name])
+        return {name: (torch.stack(sums), torch.tensor(weighed)) for name, (sums, weighed) in found.items()}
 
 
 def collate(examples: list[Example], device: str = "cpu") -> Batch:

@@ -22,6 +22,8 @@ class Causal(Objective):
     the token before the row in the stream (``end_of_text`` where a document starts), so each token is a target once.
 
     ``mask_documents``: a token sees its own document only.
+
+    Column ``continues`` (rows in lanes only): whether the first token goes on from the state that the row before left.
     """
 
     mask_documents: bool = True
@@ -32,7 +34,11 @@ class Causal(Objective):
         segments = (row.documents - row.documents[0]).astype(np.int32)
         if not self.mask_documents:
             segments = np.zeros_like(segments)
-        return {"tokens": inputs, "targets": targets, "segments": segments, "weights": np.ones(len(targets), np.float32)}
+        example = {"tokens": inputs, "targets": targets, "segments": segments, "weights": np.ones(len(targets), np.float32)}
+        if row.follows is None:
+            return example
+        new_document = self.mask_documents and row.previous == vocabulary.end_of_text
+        return example | {"continues": np.array(row.follows and not new_document)}
 
     def weights(self, batch: Batch) -> Mapping[str, float]:
         return {"nll": float(batch["weights"].double().sum())}  # exact enough to be the same for any split

@@ -18,12 +18,17 @@ from telos.tokens.store import TokenStore
 class Row:
     """``tokens`` (n,): the drawn ids, n = raw length (less in an epoch's last row).  ``previous``: the token before them
     in the stream (``end_of_text`` at the start).  ``documents`` (n,) int64: ordinal in the store of each token's document.
-    ``number``: the row's place in the endless sequence, which keys its random draws."""
+    ``number``: the row's place in the endless sequence, which keys its random draws.  A row that is one document may have its
+    ``label`` (class id) and its ``target`` (the ids of the text that it is paired with).  ``follows``: in lanes, whether the row
+    goes on where the same row of the step before ended; None where rows are independent."""
 
     tokens: np.ndarray
     previous: int
     documents: np.ndarray
     number: int
+    label: int | None = None
+    target: np.ndarray | None = None
+    follows: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,9 @@ class Batches:
     fewer tokens than a row gives one short row an epoch, and a batch then goes through several epochs.
     """
 
+    in_lanes = False
+    """Whether rows follow one another over steps, as in `telos.tokens.lanes.Lanes`."""
+
     def __init__(self, store: TokenStore, raw_length: int, rows: int, seed: int):
         assert raw_length > 0, raw_length
         assert rows > 0, rows
@@ -62,16 +70,7 @@ class Batches:
         order = self._epoch(epoch)
         start = int(order.rows[place]) * self.raw_length if place < len(order.rows) else len(order.rows) * self.raw_length
         stop = min(start + self.raw_length, self.store.num_tokens)
-        first, last = np.searchsorted(order.ends, [start, stop - 1], side="right")
-        documents, ends = order.documents[first : last + 1], order.ends[first : last + 1]
-        # Stream place + shift = store place, constant within a document.
-        shifts = self.store.starts[documents + 1] - ends
-        counts = np.diff(np.minimum(ends, stop), prepend=start)
-        tokens = self.store.take(np.arange(start, stop) + np.repeat(shifts, counts))
-        before = int(start + shifts[0])
-        at_start = before == self.store.starts[documents[0]]
-        previous = self.store.end_of_text if at_start else int(self.store.read(before - 1, before)[0])
-        return Row(tokens, previous, np.repeat(documents, counts), number)
+        return row_of(self.store, order.documents, order.ends, slice(start, stop), number=number)
 
     def epoch_at(self, step: int) -> float:
         """Epochs drawn before this step, in rows: 1.5 is the middle of the second."""
@@ -90,3 +89,20 @@ class Batches:
             kept = list(self._epochs.items())[-1:]
             self._epochs = dict(kept) | {number: _Epoch(documents, np.cumsum(self._lengths[documents]), rows)}
         return self._epochs[number]
+
+
+def row_of(
+    store: TokenStore, documents: np.ndarray, ends: np.ndarray, place: slice, *, number: int, follows: bool | None = None
+) -> Row:
+    """A piece of the stream in which these ``documents`` of the store stand one after another and end at ``ends``."""
+    start, stop = place.start, place.stop
+    first, last = np.searchsorted(ends, [start, stop - 1], side="right")
+    documents, ends = documents[first : last + 1], ends[first : last + 1]
+    # Stream place + shift = store place, constant within a document.
+    shifts = store.starts[documents + 1] - ends
+    counts = np.diff(np.minimum(ends, stop), prepend=start)
+    tokens = store.take(np.arange(start, stop) + np.repeat(shifts, counts))
+    before = int(start + shifts[0])
+    at_start = before == store.starts[documents[0]]
+    previous = store.end_of_text if at_start else int(store.read(before - 1, before)[0])
+    return Row(tokens, previous, np.repeat(documents, counts), number, follows)

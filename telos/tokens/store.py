@@ -4,10 +4,13 @@ The stream is document after document, each ended by ``end_of_text``; it is cut 
 (little-endian uint16 where every id of the tokenizer fits, else uint32), so a document may cross shards.  Beside them
 lie ``starts.bin`` (int64, documents + 1), ``bytes.bin`` (int64, UTF-8 bytes of each document's text), ``ids.bin`` (32
 ASCII characters each) and ``store.json`` (counts, types, the tokenizer's hash).  The manifest has SHA-256 of each file.
-Tests: tests/tokens/test_store.py.
+
+Where documents have a label, ``labels.json`` names the classes and ``labels.bin`` (int32) has each document's, −1 for none; where
+they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own.
+Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, read_json, read_manifest, require_free, verify_folder, write_json
 from telos.foundation.progress import progress
 from telos.tokens.pretokenize import replace_surrogates
+from telos.tokens.stream import INT64, Stream, StreamWriter, append, open_map
 from telos.tokens.tokenizers import TrainedTokenizer
 
 SHARD_TOKENS = 2**26
@@ -25,33 +29,50 @@ GROUP_CHARACTERS = 1_000_000
 """How much text is encoded at once; what `TokenStore.write` holds in memory is a few times that."""
 
 FACTS_FILE = "store.json"
-_ID, _INT64 = np.dtype("S32"), np.dtype("<i8")
+LABELS_FILE = "labels.json"
+TARGET = "target_"
+"""What the names of the target stream's files begin with."""
+_ID, _INT32 = np.dtype("S32"), np.dtype("<i4")
+_NONE = -1
+"""On disk: the class of a document without a label."""
 
 
-class TokenStore:
+class TokenStore(Stream):
     """A committed folder of tokens, open for reading.
 
     ``num_tokens`` counts the ends of text, ``num_bytes`` the bytes of text alone; ``num_skipped`` documents had no text.
     ``starts`` (num_documents + 1,) int64: place in the stream of each document's first token, and the stream's length.
     ``document_bytes`` (num_documents,) int64.  ``document_ids`` (num_documents,) S32.  ``tokenizer_hash`` and
-    ``end_of_text``: of the tokenizer that wrote it.
+    ``end_of_text``: of the tokenizer that wrote it.  ``labels``: names of the classes by id, None where documents have none.
+    ``targets``: stream of the texts that documents are paired with, or None.
     """
 
     def __init__(self, folder: Path, facts: dict[str, Any]):
         self.folder = Path(folder)
-        self.num_tokens: int = facts["num_tokens"]
+        super().__init__(self.folder, facts["num_tokens"], facts["shard_tokens"], np.dtype(facts["dtype"]))
         self.num_documents: int = facts["num_documents"]
         self.num_bytes: int = facts["num_bytes"]
         self.num_skipped: int = facts["num_skipped"]
-        self.shard_tokens: int = facts["shard_tokens"]
         self.tokenizer_hash: str = facts["tokenizer_hash"]
         self.end_of_text: int = facts["end_of_text"]
-        self.dtype = np.dtype(facts["dtype"])
-        shards = -(-self.num_tokens // self.shard_tokens)
-        self._shards = [self._map(shard_name(i), self.dtype) for i in range(shards)]
-        self.starts = self._map("starts.bin", _INT64)
-        self.document_bytes = self._map("bytes.bin", _INT64)
-        self.document_ids = self._map("ids.bin", _ID)
+        self.document_bytes = open_map(self.folder / "bytes.bin", INT64)
+        self.document_ids = open_map(self.folder / "ids.bin", _ID)
+        self.labels: tuple[str, ...] | None = None
+        if facts.get("labelled"):
+            self.labels = tuple(read_json(self.folder / LABELS_FILE)["names"])
+            self._label_ids = open_map(self.folder / "labels.bin", _INT32)
+        self.targets: Stream | None = None
+        if "target_tokens" in facts:
+            self.targets = Stream(self.folder, facts["target_tokens"], self.shard_tokens, self.dtype, TARGET)
+
+    def label(self, i: int) -> int | None:
+        """The class of one document, None where it has none."""
+        return None if self.labels is None or self._label_ids[i] == _NONE else int(self._label_ids[i])
+
+    def label_counts(self) -> np.ndarray:
+        """How many documents each class has, int64 (classes,)."""
+        assert self.labels is not None
+        return np.bincount(self._label_ids[self._label_ids != _NONE], minlength=len(self.labels))
 
     @classmethod
     def write(
@@ -62,15 +83,20 @@ class TokenStore:
         *,
         shard_tokens: int = SHARD_TOKENS,
         total_bytes: int | None = None,
+        labels: Sequence[str] | None = None,
+        targets: bool = False,
         what: str = "encoding",
     ) -> "TokenStore":
         """Encode documents into a new store, which replaces ``folder`` when it is whole.
+
+        ``labels``: names of the classes in the order of their ids, to note each document's ``metadata["label"]``; one that is
+        not among them has an id behind theirs.  ``targets``: encode ``metadata["target"]`` too, which each must then have.
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
         """
         with commit_folder(folder) as temporary, progress(what, total_bytes, "B") as advance:
-            writer = _Writer(temporary, tokenizer, shard_tokens)
+            writer = _Writer(temporary, tokenizer, shard_tokens, labels, targets)
             for group in _groups(documents):
                 first = writer.num_tokens == 0
                 advance(writer.add(group))
@@ -79,6 +105,8 @@ class TokenStore:
             if not writer.num_documents:
                 raise TelosError("a token store must hold a document with text",
                                  f"{writer.num_skipped} documents, none with text", "add text")  # fmt: skip
+            if writer.labels is not None:
+                write_json(temporary / LABELS_FILE, {"names": list(writer.labels)})
             write_json(temporary / FACTS_FILE, writer.facts())
         return cls.open(folder)
 
@@ -100,57 +128,25 @@ class TokenStore:
             raise TelosError(f"{folder} must be a token store", f"no {FACTS_FILE}", "give the folder of a token store")
         return cls(folder, read_json(folder / FACTS_FILE))
 
-    def document(self, i: int) -> np.ndarray:
-        """The ids of one document and the end of text that ends it."""
-        return self.read(int(self.starts[i]), int(self.starts[i + 1]))
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """The stream's ids from ``start`` up to ``stop``, in the store's dtype; no copy where they lie in one shard."""
-        assert 0 <= start <= stop <= self.num_tokens, (start, stop, self.num_tokens)
-        first, last = start // self.shard_tokens, max(start, stop - 1) // self.shard_tokens
-        if first == last and start < stop:
-            return self._shards[first][start - first * self.shard_tokens : stop - first * self.shard_tokens]
-        parts = []
-        while start < stop:
-            shard, offset = divmod(start, self.shard_tokens)
-            end = min(stop, (shard + 1) * self.shard_tokens)
-            parts.append(self._shards[shard][offset : offset + end - start])
-            start = end
-        return np.concatenate(parts) if parts else np.zeros(0, self.dtype)
-
-    def take(self, places: np.ndarray) -> np.ndarray:
-        """The ids at these places of the stream (int64), in their order and in the store's dtype."""
-        if len(self._shards) == 1:
-            return self._shards[0][places]
-        shards, offsets = np.divmod(places, self.shard_tokens)
-        taken = np.empty(len(places), self.dtype)
-        for shard in np.unique(shards):
-            here = shards == shard
-            taken[here] = self._shards[shard][offsets[here]]
-        return taken
-
-    def _map(self, name: str, dtype: np.dtype) -> np.ndarray:
-        # A view as plain ndarray: slicing np.memmap itself costs several microseconds.
-        return np.memmap(self.folder / name, dtype, mode="r").view(np.ndarray)
-
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the folder; the maps are not copied."""
         return TokenStore.open, (self.folder,)
 
 
-def shard_name(number: int) -> str:
-    return f"tokens-{number:05d}.bin"
-
-
 class _Writer:
     """Appends encoded documents to the files of a store; its memory does not grow with their number."""
 
-    def __init__(self, folder: Path, tokenizer: TrainedTokenizer, shard_tokens: int):
-        assert shard_tokens > 0
-        self.folder, self.tokenizer, self.shard_tokens = folder, tokenizer, shard_tokens
+    def __init__(self, folder: Path, tokenizer: TrainedTokenizer, shard_tokens: int, labels: Sequence[str] | None, targets: bool):
+        self.folder, self.tokenizer = folder, tokenizer
         self.dtype = np.dtype("<u2" if tokenizer.vocabulary.size <= 2**16 else "<u4")
-        self.num_tokens = self.num_documents = self.num_bytes = self.num_skipped = 0
-        self._write("starts.bin", np.zeros(1, _INT64))
+        self.stream = StreamWriter(folder, shard_tokens, self.dtype)
+        self.labels = None if labels is None else {name: i for i, name in enumerate(labels)}
+        self.targets = StreamWriter(folder, shard_tokens, self.dtype, TARGET) if targets else None
+        self.num_documents = self.num_bytes = self.num_skipped = 0
+
+    @property
+    def num_tokens(self) -> int:
+        return self.stream.num_tokens
 
     def add(self, documents: list[Document]) -> int:
         """Encode and append; returns the bytes of their text."""
@@ -159,51 +155,56 @@ class _Writer:
         if not kept:
             return 0
         texts = [replace_surrogates(document.text) for document in kept]
-        end = np.array([self.tokenizer.vocabulary.end_of_text], self.dtype)
-        encoded = [ids.astype(self.dtype) for ids in self.tokenizer.encode_batch(texts)]
-        lengths = np.array([len(ids) + 1 for ids in encoded], _INT64)
-        text_bytes = np.array([len(text.encode()) for text in texts], _INT64)
+        text_bytes = np.array([len(text.encode()) for text in texts], INT64)
         names = np.array([document.id for document in kept], np.str_).astype(np.bytes_)
         assert names.dtype.itemsize <= _ID.itemsize, "a document's id has 32 hexadecimal digits"
 
-        self._write("starts.bin", self.num_tokens + np.cumsum(lengths, dtype=_INT64))
-        self._write("bytes.bin", text_bytes)
-        self._write("ids.bin", names.astype(_ID))
-        self._write_tokens(np.concatenate([part for ids in encoded for part in (ids, end)]))
+        append(self.folder / "bytes.bin", text_bytes)
+        append(self.folder / "ids.bin", names.astype(_ID))
+        end = self.tokenizer.vocabulary.end_of_text
+        self.stream.add(self.tokenizer.encode_batch(texts), end)
+        if self.labels is not None:
+            append(self.folder / "labels.bin", np.array([self._label(document) for document in kept], _INT32))
+        if self.targets is not None:
+            self.targets.add(self.tokenizer.encode_batch([_target(document) for document in kept]), end)
         self.num_documents += len(kept)
         self.num_bytes += int(text_bytes.sum())
         return int(text_bytes.sum())
 
+    def _label(self, document: Document) -> int:
+        assert self.labels is not None
+        name = document.metadata.get("label")
+        return _NONE if name is None else self.labels.setdefault(name, len(self.labels))
+
     def expected_bytes(self, total_bytes: int) -> int:
         """Bytes of disk still to be written when the text has ``total_bytes``, at the rates so far and a tenth more."""
-        per_byte = (self.num_tokens * self.dtype.itemsize + 48 * self.num_documents) / self.num_bytes
+        tokens = self.num_tokens + (self.targets.num_tokens if self.targets is not None else 0)
+        per_byte = (tokens * self.dtype.itemsize + 60 * self.num_documents) / self.num_bytes
         return round(1.1 * per_byte * max(0, total_bytes - self.num_bytes))
 
     def facts(self) -> dict[str, Any]:
-        return {
+        """What store.json says."""
+        found = {
             "num_tokens": self.num_tokens,
             "num_documents": self.num_documents,
             "num_bytes": self.num_bytes,
             "num_skipped": self.num_skipped,
-            "shard_tokens": self.shard_tokens,
+            "shard_tokens": self.stream.shard_tokens,
             "dtype": self.dtype.str,
             "tokenizer_hash": self.tokenizer.vocabulary.tokenizer_hash,
             "end_of_text": self.tokenizer.vocabulary.end_of_text,
         }
+        if self.labels is not None:
+            found["labelled"] = True
+        return found if self.targets is None else found | {"target_tokens": self.targets.num_tokens}
 
-    def _write_tokens(self, ids: np.ndarray) -> None:
-        """Append to the shards, going on in the next where one is full."""
-        done = 0
-        while done < len(ids):
-            shard, offset = divmod(self.num_tokens, self.shard_tokens)
-            part = ids[done : done + self.shard_tokens - offset]
-            self._write(shard_name(shard), part)
-            done += len(part)
-            self.num_tokens += len(part)
 
-    def _write(self, name: str, values: np.ndarray) -> None:
-        with open(self.folder / name, "ab") as file:
-            file.write(values.tobytes())
+def _target(document: Document) -> str:
+    text = document.metadata.get("target")
+    if not isinstance(text, str) or not text:
+        raise TelosError("every document must have the text that it is paired with", f"none beside {document.source}",
+                         "mend or remove it, or name another field: corpus.target_field=NAME")  # fmt: skip
+    return replace_surrogates(text)
 
 
 def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:

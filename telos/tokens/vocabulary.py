@@ -1,6 +1,11 @@
 """What a model and an objective need to know of a tokenizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -11,12 +16,16 @@ class Vocabulary:
 
     ``end_of_text`` ends every document in a token stream, and so stands before the first token of the next: it is the
     only begin-of-text there is.  ``specials``: name → id, in the order appended; ordinary ids never move.
-    ``tokenizer_hash``: of the tokenizer that these ids belong to.
+    ``tokenizer_hash``: of the tokenizer that these ids belong to.  ``labels``: names of the classes that documents have, by id.
     """
 
     size_ordinary: int
     tokenizer_hash: str
     specials: dict[str, int] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))  # a list, where it was read from JSON
 
     @property
     def size(self) -> int:
@@ -30,3 +39,15 @@ class Vocabulary:
         """The vocabulary with more special tokens after the ones it has; a name it has already keeps its id."""
         new = [name for name in names if name not in self.specials]
         return replace(self, specials=self.specials | {name: self.size + i for i, name in enumerate(new)})
+
+    def ended(self, ids: "np.ndarray | Sequence[int]") -> "np.ndarray":
+        """The ids of one text with the end of text behind them, once; int64."""
+        import numpy as np
+
+        whole = np.asarray(ids, np.int64)
+        has_end = len(whole) > 0 and whole[-1] == self.end_of_text
+        return whole if has_end else np.append(whole, self.end_of_text)
+
+    def with_labels(self, names: Sequence[str]) -> "Vocabulary":
+        """The vocabulary with these names of classes."""
+        return replace(self, labels=tuple(names))

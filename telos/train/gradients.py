@@ -49,7 +49,8 @@ def accumulate(
     for place, micro in enumerate(parts):
         # Dropout knows only torch's global generators.
         torch.manual_seed(key(seed, "dropout", step, place) & (2**63 - 1))
-        loss = objective.loss(model, micro, generator(seed, "loss", step, place))
+        with model.reading(micro_batches[place], micro):
+            loss = objective.loss(model, micro, generator(seed, "loss", step, place))
         share = micro.rows / batch.rows
         # A term without any weight has nothing to learn from: its sum is 0, and so is its part of the loss.
         pieces = [coefficient * total / (totals[name] or 1.0) for name, (total, coefficient) in loss.terms.items()]

@@ -16,10 +16,13 @@ from telos.train.clock import Counted
 
 
 class Drawn(Counted, Protocol):
-    """What training asks of batches; `telos.tokens.batches.Batches` is it."""
+    """What training asks of batches; `telos.tokens.batches.Batches` and `telos.tokens.lanes.Lanes` are it."""
 
     raw_length: int
     rows: int
+
+    @property
+    def in_lanes(self) -> bool: ...
 
     def batch_at(self, step: int) -> list[Row]: ...
 
@@ -31,9 +34,11 @@ class Loader:
 
     def __init__(self, batches: Drawn, objective: Objective, vocabulary: Vocabulary, seed: int, device: torch.device):
         self.batches, self.objective, self.vocabulary, self.seed, self.device = batches, objective, vocabulary, seed, device
-        # A batch of short rows alone is padded to the width of others: compiled code then meets one shape.
-        first = objective.examples(batches.row_at(0), generator(seed, "examples", 0, 0), vocabulary)
-        self._widths = {name: array.shape[0] for name, array in first.items() if array.ndim}
+        self._widths: dict[str, int] = {}
+        if objective.unit == "stream":
+            # A batch of short rows alone is padded to the width of others: compiled code then meets one shape.
+            first = objective.examples(batches.row_at(0), generator(seed, "examples", 0, 0), vocabulary)
+            self._widths = {name: array.shape[0] for name, array in first.items() if array.ndim}
         self._pool = ThreadPoolExecutor(1, "telos-loader")
         self._ahead: tuple[int, Future[tuple[list[Row], Batch]]] | None = None
 
@@ -44,6 +49,8 @@ class Loader:
             self.objective.examples(row, generator(self.seed, "examples", step, row.number), self.vocabulary) for row in rows
         ]
         columns = collate(examples).columns
+        if self.batches.in_lanes:  # a state is kept as it stands behind the last token, not behind padding
+            columns["lengths"] = torch.tensor([len(example["tokens"]) for example in examples])
         for name, width in self._widths.items():
             column = columns[name]
             if column.ndim > 1 and column.shape[1] < width:

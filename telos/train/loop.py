@@ -87,7 +87,7 @@ def train(
     `TelosError` for a budget too short for a step, a loss that is not finite, a disk without room, another recipe's checkpoint.
     """
     clock = clock or Clock(settings.budget)
-    model = Trainable(network, owned)
+    model = Trainable(network, owned, batches.rows if batches.in_lanes else None)
     checkpoints_folder = Path(folder) / "checkpoints"
     choices = choose(settings, model.device, checkpoints_folder)
     network.compute_dtype = choices.dtype
@@ -199,7 +199,9 @@ class _Training:
             self.clock.require_a_step(least_seconds)
         self.clock.closing_seconds = self.checkpoints.require_room(self.model, self.updater) / WRITTEN_BYTES_PER_SECOND
         if self.choices.compile is None:
-            self.choices.compile = compilation.decide(self.settings.compile, self.model.network, self._training_seconds)
+            # Rows of documents are of every length: compiled code, made for one, would hardly run.
+            asked = False if self.objective.unit == "document" and self.settings.compile == "auto" else self.settings.compile
+            self.choices.compile = compilation.decide(asked, self.model.network, self._training_seconds)
         if self.choices.compile:
             seconds = compilation.compile_network(self.model.network, self._rehearse)
             self.choices.compile = seconds is not None
@@ -231,7 +233,8 @@ class _Training:
         """A step without an update, to measure or compile it."""
         self.model.train()
         _, batch = self.loader.build(self.step)
-        accumulate(self.model, self.objective, batch, self.micro_batches, seed=self.settings.seed, step=self.step)
+        with self.model.lanes_as_they_were():
+            accumulate(self.model, self.objective, batch, self.micro_batches, seed=self.settings.seed, step=self.step)
         self.updater.zero_grad()
 
     def _progress(self) -> Progress:

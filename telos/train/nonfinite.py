@@ -50,7 +50,9 @@ def _bad_rows(model: Trainable, objective: Objective, batch: Batch, seed: int, s
     bad: list[int] = []
     for start in range(0, batch.rows, objective.rows_together):
         group = slice(start, start + objective.rows_together)
-        loss = objective.loss(model, part(batch, group), generator(seed, "loss", step, 0))
+        rows = part(batch, group)
+        with model.reading(group, rows):
+            loss = objective.loss(model, rows, generator(seed, "loss", step, 0))
         if not all(math.isfinite(float(total)) for total, _ in loss.terms.values()):
             bad += range(group.start, group.stop)
     return bad

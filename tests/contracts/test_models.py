@@ -1,16 +1,21 @@
 """What holds for every family of models, at its default settings with little text.  New ones are found, not named."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from telos.models import Counting, Inputs, Model, Network
+from telos.foundation.errors import TelosError
+from telos.models import Counting, Inputs, Model, Network, TextEncoder
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 VOCABULARY = Vocabulary(40, "0123456789abcdef", {END_OF_TEXT: 40})
 GRADIENT = [kind for kind in Model.kinds() if Model.member(kind).learns_by == "gradient"]
+PAIRED = [kind for kind in GRADIENT if "encoder_decoder" in Model.member(kind).patterns]
+LIKELIHOOD = [kind for kind in GRADIENT if Model.member(kind).has_likelihood]
+WHOLE = [kind for kind in GRADIENT if not Model.member(kind).has_likelihood]
 COUNTING = [kind for kind in Model.kinds() if Model.member(kind).learns_by == "counting"]
 
 
@@ -34,6 +39,14 @@ def network(kind: str, seed: int = 1) -> Network:
 
 def tokens_BT(rows: int = 2, length: int = 24) -> torch.Tensor:
     return torch.from_numpy(stream(rows * length).reshape(rows, length))
+
+
+def read(kind: str, tokens: torch.Tensor) -> Inputs:
+    """What a model of this kind reads: these tokens, behind a source where it needs one."""
+    if kind not in PAIRED:
+        return Inputs(tokens)
+    source = torch.from_numpy(stream(len(tokens) * 9, seed=7).reshape(len(tokens), 9))
+    return Inputs(tokens, pattern="encoder_decoder", source_BS=source, source_lengths_B=torch.arange(len(tokens)) % 9 + 1)
 
 
 def test_there_are_both_ways_of_learning():
@@ -71,11 +84,11 @@ def test_every_trainable_parameter_has_a_role(kind):
     assert 0 < built.flops_per_token(8) <= built.flops_per_token(16)
 
 
-@pytest.mark.parametrize("kind", GRADIENT)
+@pytest.mark.parametrize("kind", LIKELIHOOD)
 @torch.no_grad()
 def test_nll_is_that_of_the_logits(kind):
     built = network(kind)
-    hidden = built.hidden(Inputs(tokens_BT()))
+    hidden = built.hidden(read(kind, tokens_BT()))
     logits = built.over_logits(hidden, lambda z: z)
     assert logits.shape == (2, 24, VOCABULARY.size)
     assert logits.dtype == torch.float32
@@ -103,27 +116,68 @@ def test_a_causal_model_does_not_look_ahead_nor_into_another_segment(kind):
     assert (built.hidden(Inputs(other, segments_BT=segments)).values_BTD - parted)[:, 12:].abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("kind", [kind for kind in GRADIENT if "causal" in Model.member(kind).patterns])
+@pytest.mark.parametrize("kind", PAIRED)
+@torch.no_grad()
+def test_a_target_is_read_from_its_beginning_and_a_source_as_a_whole_without_its_padding(kind):
+    built, given = network(kind), read(kind, tokens_BT())
+    before = built.hidden(given).values_BTD
+    changed = tokens_BT()
+    changed[:, 12:] = (changed[:, 12:] + 1) % VOCABULARY.size
+    after = built.hidden(dataclasses.replace(given, tokens_BT=changed)).values_BTD
+    assert (after[:, :12] - before[:, :12]).abs().max() < 1e-5
+    assert (after[:, 12:] - before[:, 12:]).abs().max() > 1e-3
+    other = given.source_BS.clone()
+    padding = torch.arange(9) >= given.source_lengths_B[:, None]
+    other[padding] = (other[padding] + 1) % VOCABULARY.size
+    assert (built.hidden(dataclasses.replace(given, source_BS=other)).values_BTD - before).abs().max() < 1e-5
+    for row, length in enumerate(given.source_lengths_B.tolist()):
+        alone = Inputs(
+            given.tokens_BT[row : row + 1], pattern="encoder_decoder", source_BS=given.source_BS[row : row + 1, :length]
+        )
+        assert (built.hidden(alone).values_BTD - before[row]).abs().max() < 1e-5, "padding is not seen"
+    other[:, 0] = (other[:, 0] + 1) % VOCABULARY.size
+    moved = (built.hidden(dataclasses.replace(given, source_BS=other)).values_BTD - before).abs()
+    assert moved.amax(-1).min() > 1e-5, "every target token sees the source"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in GRADIENT if Model.member(kind).patterns & {"causal", "encoder_decoder"}])
 @torch.no_grad()
 def test_with_a_state_equals_the_whole(kind):
     """In pieces, after padding that is dropped, and after rows are taken away."""
     built = network(kind)
     tokens = tokens_BT(3)
-    whole = built.hidden(Inputs(tokens)).values_BTD
+    given = read(kind, tokens)
+    whole = built.hidden(given).values_BTD
     state = built.new_state(3, 24)
     for at, part in zip((0, 10, 11), tokens.split((10, 1, 13), dim=1), strict=True):
-        hidden = built.hidden(Inputs(part), state)
+        hidden = built.hidden(Inputs(part) if at else dataclasses.replace(given, tokens_BT=part), state)
         state = hidden.state
         assert (hidden.values_BTD - whole[:, at : at + part.shape[1]]).abs().max() < 1e-4
     state = built.new_state(3, 24)
     padded, lengths = tokens[:, :10].clone(), torch.tensor([10, 4, 7])
     for row, length in enumerate(lengths):
         padded[row, length:] = 0
-    state = built.hidden(Inputs(padded), state).state
+    state = built.hidden(dataclasses.replace(given, tokens_BT=padded), state).state
     state.keep(lengths)
     state.select(torch.tensor([2, 1]))
     found = built.hidden(Inputs(torch.stack([tokens[2, 7:9], tokens[1, 4:6]])), state).values_BTD
     assert (found - torch.stack([whole[2, 7:9], whole[1, 4:6]])).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@torch.no_grad()
+def test_a_model_of_whole_texts_gives_one_vector_and_no_likelihood(kind):
+    built = network(kind)
+    assert isinstance(built, TextEncoder)
+    segments = torch.ones(2, 24, dtype=torch.int32)
+    segments[1, 7:] = 0
+    found = built.hidden(Inputs(tokens_BT(), segments_BT=segments)).values_BTD
+    assert found.shape[:2] == (2, 1)
+    assert (found[1] - built.hidden(Inputs(tokens_BT()[1:, :7])).values_BTD[0]).abs().max() < 1e-5
+    assert (found[0] - found[1]).abs().max() > 1e-3
+    for asked in (lambda: built.nll(None, None), lambda: built.over_logits(None, abs), lambda: built.new_state(1, 1)):
+        with pytest.raises(TelosError, match="reads a text as a whole"):
+            asked()
 
 
 # -- models that count --------------------------------------------------------------------------------------------------

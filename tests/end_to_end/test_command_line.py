@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from telos import cli, recipe, run, scoring
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder
 from telos.models.ngram import NGram
+from telos.models.seq2seq import Seq2Seq
 from telos.result import Stopped
 from telos.tokens.tokenizers.byte import Byte
 
@@ -199,7 +201,7 @@ def test_the_prompt_is_shown_only_when_model_and_prompt_have_been_checked(call, 
     code, out, error = call("generate", tmp_path / "none", "--prompt", "从前")
     assert (code, out) == (2, "")
     assert error.startswith("error: ")
-    monkeypatch.setattr(run, "stream", lambda model, prompt, settings: iter(["有", "座山"]))
+    monkeypatch.setattr(run, "stream", lambda model, prompt, settings: iter([prompt, "有", "座山"]))
     assert call("generate", tmp_path, "--prompt", "从前")[:2] == (0, "从前有座山\n")
 
 
@@ -261,3 +263,75 @@ def test_a_reader_that_has_gone_ends_it_quietly(words):
     done = subprocess.run([*CLI, *words], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+# -- beams, and an encoder-decoder -----------------------------------------------------------------------------------
+
+
+def test_beams_find_the_likeliest_texts(call, model):
+    code, out, _ = call("generate", model, "--prompt", "床前", "--beams", 4, "--n-best", 3, "--max-tokens", 12, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    found = answer["generations"]
+    assert [one["prompt"] for one in found] == ["床前"] * 3
+    scores = [one["score"] for one in found]
+    assert scores == sorted(scores, reverse=True)
+    assert answer["settings"] == {"beams": 4, "length_penalty": 0.6, "max_tokens": 12, "n_best": 3, "penalty": "wu"}
+    shown = call("generate", model, "--prompt", "床前", "--beams", 4, "--max-tokens", 12, "--length-penalty", 0.6)[1]
+    assert shown == f"{scores[0]:.3f}  {found[0]['text']}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "must", "found"),
+    [
+        (["--n-best", 2], "--n-best goes with --beams", "no --beams"),
+        (["--beams", 2, "--top-k", 5], "--beams searches for the most probable text, and nothing is drawn", "--top-k beside it"),
+        (["--beams", 2, "--stop", "."], "--beams searches for the most probable text, and nothing is drawn", "--stop beside it"),
+        (["--beams", 2, "--n-best", 3], "recipe: n_best (3) must be at most beams (2)", None),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(call, model, words, must, found):
+    code, out, error = call("generate", model, *words)
+    assert (code, out) == (2, "")
+    assert must in error
+    assert found is None or f"found: {found}" in error
+
+
+@pytest.fixture
+def translator(monkeypatch, tmp_path) -> Path:
+    """An encoder-decoder of bytes with random weights, as `run.load` gives it."""
+    tokenizer = Byte().train(lambda: iter(["x"]), 1)
+    network = Seq2Seq(hidden_size=8, context_length=32).build(tokenizer.vocabulary)
+    with torch.no_grad():
+        for i, parameter in enumerate(network.parameters()):
+            parameter.normal_(0, 0.5, generator=torch.Generator().manual_seed(i))
+    monkeypatch.setattr(run, "load", lambda folder: (network, tokenizer))
+    return tmp_path
+
+
+def test_an_encoder_decoder_answers_and_does_not_repeat_the_question(call, translator):
+    words = ["generate", translator, "--prompt", "jump twice", "--temperature", 0, "--max-tokens", 6]
+    answer = json.loads(call(*words, "--json")[1])
+    assert answer["continued"] is False
+    assert answer["generations"][0]["prompt"] == "jump twice"
+    assert call(*words)[1] == answer["generations"][0]["text"] + "\n"
+    both = call(*words, "--prompt", "run")[1]
+    assert both.startswith(answer["generations"][0]["text"] + "\n\n")
+
+
+def test_pairs_are_scored_and_a_text_without_targets_is_refused(call, translator, tmp_path):
+    table = tmp_path / "pairs.tsv"
+    table.write_text("text\ttarget\njump twice\tJ J\n走\tW\n", encoding="utf-8")
+    answer = json.loads(call("score", translator, table, "corpus.keep=target", "--json")[1])
+    assert (answer["pairs"], answer["target_tokens"]) == (2, 6)
+    assert answer["exact_match_fraction"] == 0
+    low, high = answer["nats_per_target_token_ci95"]
+    assert low <= answer["nats_per_target_token"] <= high
+    shown = call("score", translator, table, "corpus.keep=target")[1]
+    assert f"{answer['nats_per_target_token']:.4f} nats per target token (95 % interval {low:.4f} to {high:.4f})" in shown
+    assert "0.0000 of the answers are exactly the target" in shown
+    assert "2 pairs, 6 target tokens" in shown
+    code, _, error = call("score", translator, table)
+    assert code == 2
+    assert "model 'seq2seq' is scored on pairs of source and target" in error
+    assert "corpus.target_field=NAME" in error

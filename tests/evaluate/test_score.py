@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from telos.evaluate.score import network_nll, windows
 from telos.foundation.errors import TelosError
 from telos.models import Hidden, Inputs, Network
+from telos.models.seq2seq import Seq2Seq
 from telos.models.transformer import Transformer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -148,6 +149,12 @@ def test_windows_that_cannot_be_are_refused():
     with pytest.raises(TelosError, match="stride must be 1 to 3, the window") as error:
         network_nll(sees(4), np.zeros(3, int), context_length=3, stride=0)
     assert (error.value.found, error.value.fix) == ("0", "choose a stride from 1 to 3")
+
+
+def test_a_model_that_reads_a_source_is_refused():
+    with pytest.raises(TelosError, match="a text is scored by a model with causal attention") as error:
+        network_nll(Seq2Seq(hidden_size=8).build(VOCABULARY), np.zeros(3, int))
+    assert error.value.found == "'seq2seq' has encoder_decoder"
 
 
 def test_nothing_to_score_is_nothing():

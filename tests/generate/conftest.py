@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from telos.models import Counting, Hidden, Inputs, Network
+from telos.models.transformer import Transformer
 from telos.tokens.tokenizers import TrainedTokenizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -42,7 +43,7 @@ class Echo(nn.Module, Network):
         made = torch.Generator().manual_seed(seed)
         self.table = nn.Parameter(torch.randn(vocabulary.size, width, generator=made))
         self.head = nn.Parameter(torch.randn(vocabulary.size, width, generator=made) / 2)
-        self.vocabulary, self.context_length = vocabulary, context_length
+        self.spec, self.vocabulary, self.context_length = Transformer(), vocabulary, context_length
         self.calls: list[tuple[int, int]] = []
 
     def hidden(self, inputs: Inputs, state: Any = None) -> Hidden:

@@ -7,10 +7,14 @@ from telos.layers import cross_entropy
 from telos.layers.cross_entropy import chunk_rows, linear_nll
 
 
-@pytest.fixture(params=[2, 7, 10_000])
+@pytest.fixture(params=[2, 7, 10_000, None])
 def rows_per_chunk(request, monkeypatch):
-    """Chunks smaller than, not dividing, and larger than the rows of the tests."""
-    monkeypatch.setattr(cross_entropy, "chunk_rows", lambda size: request.param)
+    """Chunks smaller than, not dividing, and larger than the rows of the tests; None: one chunk that is kept.  Sums go through
+    two rows at a time."""
+    monkeypatch.setattr(cross_entropy, "CACHED_VALUES", 62)
+    if request.param is not None:
+        monkeypatch.setattr(cross_entropy, "KEPT_VALUES", 0)
+        monkeypatch.setattr(cross_entropy, "chunk_rows", lambda size: request.param)
     return request.param
 
 
@@ -48,6 +52,26 @@ def test_bf16_sums_run_in_fp32():
     logits = (x @ weight.t()).float()
     exact = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     torch.testing.assert_close(linear_nll(x, weight, targets), exact, atol=1e-4, rtol=1e-5)
+
+
+def test_logits_that_are_kept_give_the_bits_of_those_computed_again(monkeypatch):
+    x, weight, targets, g = _problem(torch.float32)
+    found = []
+    for kept in (0, 2**20):
+        monkeypatch.setattr(cross_entropy, "KEPT_VALUES", kept)
+        nll = linear_nll(x, weight, targets)
+        assert (nll.grad_fn.kept is not None) == bool(kept)
+        found.append([nll, *torch.autograd.grad((nll * g).sum(), (x, weight))])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    with torch.no_grad():
+        assert torch.equal(linear_nll(x, weight, targets), found[0][0])
+
+
+def test_no_rows_and_no_gradient_of_them():
+    x, weight, targets, _ = _problem(torch.float32)
+    nll = linear_nll(x[:0], weight, targets[:0])
+    assert nll.shape == (0,)
+    assert not torch.autograd.grad(nll.sum(), weight)[0].any()
 
 
 def test_never_more_logits_than_a_chunk():

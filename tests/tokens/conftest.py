@@ -9,6 +9,7 @@ from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer
 from telos.tokens.tokenizers.bpe import BPE
 from telos.tokens.tokenizers.byte import Byte
 from telos.tokens.tokenizers.character import Character
+from telos.tokens.tokenizers.word import Word
 
 CHINESE = [
     "中华人民共和国公民在法律面前一律平等。国家尊重和保障人权。",
@@ -23,7 +24,7 @@ ENGLISH = [
 ]
 TEXTS = CHINESE + ENGLISH
 
-SETTINGS: dict[str, Tokenizer] = {"byte": Byte(), "character": Character(), "bpe": BPE(vocab_size=340)}
+SETTINGS: dict[str, Tokenizer] = {"byte": Byte(), "character": Character(), "bpe": BPE(vocab_size=340), "word": Word()}
 
 
 def train(spec: Tokenizer, texts: list[str]) -> TrainedTokenizer:

@@ -106,10 +106,10 @@ def run(store, tokenizer, tiny, tmp_path) -> Callable[..., Outcome]:
     """Train the tiny network (or another) in a folder; keyword arguments change settings or parts."""
 
     def call(folder: Path | None = None, network: Any = None, *, evaluate=None, clock=None, data_hash=None, objective=None,
-             optimizer=None, seed=1, owned=None, raw_length=24, **settings: Any) -> Outcome:  # fmt: skip
+             optimizer=None, seed=1, owned=None, raw_length=24, drawn=Batches, **settings: Any) -> Outcome:  # fmt: skip
         network = network if network is not None else tiny()
         spec = Train(**(QUICK | settings))
-        batches = Batches(store, raw_length, spec.rows(raw_length), seed)
+        batches = drawn(store, raw_length, spec.rows(raw_length), seed)
         folder = folder or tmp_path / "run"
         folder.mkdir(exist_ok=True)
         return train(network, objective or Causal(), owned, optimizer=optimizer or Muon(), schedule=WarmupStableDecay(),

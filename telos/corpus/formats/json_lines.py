@@ -24,8 +24,9 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
 
 def document(value: Any, fields: Fields, place: str, number: int | None, repaired: str | None) -> RawDocument:
     """The document of a JSON value; of an object's other fields those to keep, where it has them."""
-    kept = {name: value[name] for name in fields.keep if name in value} if isinstance(value, dict) else {}
-    return RawDocument(field_text(value, fields.text, place), number, repaired, metadata=kept)
+    text = field_text(value, fields.text, place)
+    kept = fields.metadata(value if isinstance(value, dict) else {}, place)
+    return RawDocument(text, number, repaired, metadata={name: whole(v) if isinstance(v, str) else v for name, v in kept.items()})
 
 
 def parse(data: bytes, place: str) -> Any:

@@ -22,13 +22,15 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
         file = pyarrow.parquet.ParquetFile(stream.path or io.BytesIO(stream.read()))
         _check(file.schema_arrow, name, fields.text)
         number = 0
-        kept = [column for column in fields.keep if column in file.schema_arrow.names and column != fields.text]
+        kept = [column for column in fields.beside if column in file.schema_arrow.names and column != fields.text]
         for batch in file.iter_batches(_BATCH_ROWS, columns=[fields.text, *kept]):
             texts = _texts(batch.column(fields.text))
             others = batch.select(kept).to_pylist() if kept else [{}] * len(texts)
             for (text, repaired), metadata in zip(texts, others, strict=True):
                 number += 1
-                yield RawDocument(text, number, repaired, metadata=metadata)
+                yield RawDocument(text, number, repaired, metadata=fields.metadata(metadata, f"{name}, row {number}"))
+    except TelosError:
+        raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise TelosError(f"{name} must be a whole Parquet file", one_line(error),
                          "copy or download it again, or leave it out with corpus.exclude") from None  # fmt: skip

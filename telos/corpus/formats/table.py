@@ -1,4 +1,7 @@
-"""Tables as text (CSV, TSV): a header line, then one document a row."""
+"""Tables as text (CSV, TSV): a header line, or columns that the recipe names, then one document a row.
+
+Tests: tests/corpus/test_files.py, tests/corpus/test_labels.py.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -19,8 +22,9 @@ _DELIMITERS = ",;\t|"
 def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     """A document for each row; ``place`` is the line where the row ends.
 
-    CSV follows RFC 4180, with the delimiter (comma, semicolon, tab or bar) whose header has the text field.  TSV has no
-    quotation marks (IANA text/tab-separated-values): one in the text is a character, and never swallows lines.
+    CSV follows RFC 4180, with the delimiter (comma, semicolon, tab or bar) whose header has the text field, or, without a
+    header, at which the first line has as many columns as are named.  TSV has no quotation marks (IANA
+    text/tab-separated-values): one in the text is a character, and never swallows lines.
     """
     # Python's own limit of 131,072 characters is process-wide, too; it keeps 4 bytes for each character of a field.
     csv.field_size_limit(min(_LONGEST_FIELD, stream.document_bytes // 4))
@@ -40,19 +44,33 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
             break
     else:
         return
-    delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], fields.text)
+    delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], fields)
     rows = _rows(chain(head, source), delimiter, name)
-    header = [column.strip() for column in next(rows)[1]]
-    if fields.text not in header:
-        raise missing_field(name, fields.text, dict(zip(header, next(rows, (0, []))[1], strict=False)), header)
+    header = list(fields.columns) or [column.strip() for column in next(rows)[1]]
+    for wanted in (fields.text, fields.label, fields.target):
+        if wanted is not None and wanted not in header:
+            raise _missing_column(name, wanted, fields, header, next(rows, (0, []))[1])
     column = header.index(fields.text)
-    kept = [(name, header.index(name)) for name in fields.keep if name in header]
+    needed = [wanted for wanted in (fields.text, fields.label, fields.target) if wanted is not None]
     for number, row in rows:
-        if len(row) <= column:
-            raise TelosError(f"{name}:{number} must have the column '{fields.text}'",
+        short = [wanted for wanted in needed if header.index(wanted) >= len(row)]
+        if short:
+            raise TelosError(f"{name}:{number} must have the column '{short[0]}'",
                              f"{len(row)} of the {len(header)} columns", "mend or remove that row")  # fmt: skip
-        others = {name: row[place] for name, place in kept if place < len(row)}
+        others = fields.metadata(dict(zip(header, row, strict=False)), f"{name}:{number}")
         yield RawDocument(row[column], number, repaired, metadata=others)
+
+
+def _missing_column(name: str, wanted: str, fields: Fields, header: list[str], row: list[str]) -> TelosError:
+    """The error for a column that the header has not: often the first line is no header."""
+    error = missing_field(name, wanted, dict(zip(header, row, strict=False)), header)
+    fix = error.fix
+    if wanted != fields.text:
+        setting = "label_field" if wanted == fields.label else "target_field"
+        fix = f"name it: corpus.{setting}=NAME, or leave the file out: corpus.exclude=PATTERN"
+    if not fields.columns:
+        fix += "; of a table without a header line name the columns: corpus.columns=[NAME, …]"
+    return TelosError(error.must, error.found, fix)
 
 
 def _is_tsv(name: str) -> bool:
@@ -71,6 +89,10 @@ def _rows(lines: Iterable[str], delimiter: str, name: str) -> Iterator[tuple[int
         raise TelosError(f"{name}:{rows.line_num} must be valid CSV", one_line(error), "mend that row") from None
 
 
-def _delimiter(header: str, text_field: str) -> str:
-    """The one at which the header falls into columns with this name among them; a comma, if there is none."""
-    return next((d for d in _DELIMITERS if text_field in [c.strip(' "\r\n') for c in header.split(d)]), ",")
+def _delimiter(head: str, fields: Fields) -> str:
+    """The one at which the header falls into columns with the text's among them, or the first line into as many as are named;
+    a comma, if there is none."""
+    if fields.columns:
+        split = {d: len(next(csv.reader([head], delimiter=d), [])) for d in _DELIMITERS}
+        return next((d for d, columns in split.items() if columns == len(fields.columns)), ",")
+    return next((d for d in _DELIMITERS if fields.text in [c.strip(' "\r\n') for c in head.split(d)]), ",")

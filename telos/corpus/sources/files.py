@@ -31,7 +31,9 @@ _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
 class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
     holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata: labels, pairs,
-    dates; of "spans" the places move with the text (`telos.corpus.spans`).
+    dates; of "spans" the places move with the text (`telos.corpus.spans`).  ``label_field``: the field or column with the
+    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with.
+    ``columns``: names of the columns of CSV and TSV without a header line.
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
     document, or line of a file of many (of 256 MB at most), is left out as "too_large", with what follows it in its file; so is
@@ -40,6 +42,9 @@ class Files(Source):
     path: str | list[str]
     text_field: str = "text"
     keep: str | list[str] = Field(default_factory=list)
+    label_field: str | None = None
+    target_field: str | None = None
+    columns: list[str] = Field(default_factory=list)
     include: str | list[str] = Field(default_factory=list)
     exclude: str | list[str] = Field(default_factory=list)
     extract: Extract = Extract()
@@ -77,7 +82,8 @@ class Files(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(_several(self.keep)), self.extract)
+        return Fields(self.text_field, tuple(_several(self.keep)), self.extract, label=self.label_field, target=self.target_field,
+                      columns=tuple(self.columns))  # fmt: skip
 
     def _wanted(self, path: str) -> bool:
         include, exclude = _several(self.include), _several(self.exclude)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from telos.corpus.compression import one_line
 from telos.corpus.formats.json_lines import missing_field
-from telos.corpus.sources import Input, RawDocument, Source
+from telos.corpus.sources import Fields, Input, RawDocument, Source
 from telos.foundation.errors import TelosError, require
 from telos.foundation.spec import stable_hash
 
@@ -25,7 +25,7 @@ _DISK = ("dataset_info.json", "dataset_dict.json", "state.json")
 class HuggingFace(Source):
     """``name``: ``OWNER/NAME`` on the hub (``hf://OWNER/NAME`` too), or a folder that ``save_to_disk`` wrote.  ``config``: of a
     dataset that has several.  ``split``: which of its splits is read; ours are made from it.  ``revision``: branch, tag or
-    commit.  ``text_field``, ``keep``: as of files."""
+    commit.  ``text_field``, ``keep``, ``label_field``, ``target_field``: as of files."""
 
     name: str = Field(min_length=1)
     config: str | None = None
@@ -33,6 +33,8 @@ class HuggingFace(Source):
     revision: str | None = None
     text_field: str = "text"
     keep: list[str] = Field(default_factory=list)
+    label_field: str | None = None
+    target_field: str | None = None
 
     def inputs(self) -> list[Input]:
         """Parts of a dataset on disk, or shards of one on the hub, whose sizes are not known."""
@@ -54,11 +56,17 @@ class HuggingFace(Source):
                 if self.text_field not in row:
                     texts = {name: value for name, value in row.items() if isinstance(value, str)}
                     raise missing_field(self.name, self.text_field, texts, list(row))
-                yield RawDocument(row[self.text_field] or "", number, metadata={k: row[k] for k in self.keep if k in row})
+                yield RawDocument(
+                    row[self.text_field] or "", number, metadata=self.fields.metadata(row, f"{self.name}, row {number}")
+                )
         except TelosError:
             raise
         except Exception as error:
             raise self._unreadable(error) from None
+
+    @property
+    def fields(self) -> Fields:
+        return Fields(self.text_field, tuple(self.keep), label=self.label_field, target=self.target_field)
 
     def fingerprint(self) -> str:
         """On disk that of the data; from the hub the commit where the hub tells, else the settings alone."""

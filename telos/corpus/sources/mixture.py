@@ -56,6 +56,10 @@ class Mixture(Source):
     def fingerprint(self) -> str:
         return stable_hash([[part.name, part.source.fingerprint()] for part in self.parts])
 
+    @property
+    def annotations(self) -> frozenset[str]:
+        return frozenset().union(*(part.source.annotations for part in self.parts))
+
     def weights(self) -> list[float] | None:
         given = [part.weight for part in self.parts if part.weight is not None]
         return given or None

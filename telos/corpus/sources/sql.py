@@ -14,7 +14,7 @@ from pydantic import Field
 from telos.corpus.compression import one_line
 from telos.corpus.engine import daft
 from telos.corpus.formats.json_lines import missing_field
-from telos.corpus.sources import Input, RawDocument, Source
+from telos.corpus.sources import Fields, Input, RawDocument, Source
 from telos.foundation.errors import TelosError, require
 from telos.foundation.spec import stable_hash
 
@@ -24,13 +24,16 @@ _BATCH_ROWS = 2048
 class Sql(Source):
     """``query``: a SELECT; with DuckDB it may name files, as in ``select body as text from 'articles/*.parquet'``.
     ``connection``: a DuckDB file, or a database URL as SQLAlchemy has them (``sqlite:///notes.db``, ``postgresql://…``); null:
-    DuckDB in memory.  ``text_field``: the column with the text; ``keep``: columns carried along as metadata; ``id_field``: a
+    DuckDB in memory.  ``text_field``: the column with the text; ``keep``: columns carried along as metadata; ``label_field``,
+    ``target_field``: as of files; ``id_field``: a
     column that names rows, by default their number."""
 
     query: str = Field(min_length=1)
     connection: str | None = None
     text_field: str = "text"
     keep: list[str] = Field(default_factory=list)
+    label_field: str | None = None
+    target_field: str | None = None
     id_field: str | None = None
 
     def inputs(self) -> list[Input]:
@@ -53,7 +56,11 @@ class Sql(Source):
                 raise TelosError("the query's column with the text must hold text", found,
                                  "name another column: corpus.text_field=NAME")  # fmt: skip
             place = number if self.id_field is None else str(row.get(self.id_field))
-            yield RawDocument(text or "", place, metadata={name: row[name] for name in self.keep if name in row})
+            yield RawDocument(text or "", place, metadata=self.fields.metadata(row, f"the query, row {number}"))
+
+    @property
+    def fields(self) -> Fields:
+        return Fields(self.text_field, tuple(self.keep), label=self.label_field, target=self.target_field)
 
     def fingerprint(self) -> str:
         """That of the settings and of the database's file: what a server holds is not asked."""

@@ -1,10 +1,13 @@
-"""By content where there are documents enough, else by position, which the report then says."""
+"""By label where documents have one, by content where there are enough, else by position, which the report then says."""
+
+from typing import ClassVar
 
 import numpy as np
 
 from telos.corpus.split import by_content
 from telos.corpus.splits import SPLITS, Assignment, Documents, Split
 from telos.corpus.splits.position import Position
+from telos.corpus.splits.stratified import Stratified
 
 MIN_DOCUMENTS = 4
 """Fewer held-out documents give no interval."""
@@ -13,9 +16,14 @@ _MIN_SHARE_OF_WANTED = 0.25
 
 class Auto(Split):
     """A held-out split is too small when it has fewer than `MIN_DOCUMENTS` documents, or less than a quarter of the
-    bytes that it should have."""
+    bytes that it should have.  Documents with a label are never cut, and every label has its share in each split."""
+
+    field: ClassVar[str] = "label"
 
     def assign(self, documents: Documents, seed: int) -> Assignment:
+        if documents.labels is not None:
+            fractions = {"validation_fraction": self.validation_fraction, "test_fraction": self.test_fraction}
+            return Stratified(field=self.field, **fractions).assign(documents, seed)
         split = by_content(documents, self, seed)
         small = [name for name in self.wanted if self._is_small(name, split, documents)]
         if not small:

@@ -5,8 +5,9 @@ lineage.json, and a manifest with the SHA-256 of each; it is written whole or no
 Tests: tests/models/test_hugging_face.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -14,16 +15,18 @@ import orjson
 from telos.foundation.errors import TelosError
 from telos.foundation.files import MANIFEST, commit_folder, read_json, verify_folder, write_file, write_json
 from telos.models.hugging_face import qwen3
+from telos.models.saved.tensors import WEIGHTS, read_tensors
 from telos.tokens.saved import BACKEND_FILE, CONFIG_FILE, OWN_FILE
 from telos.tokens.tokenizers import TrainedTokenizer, load_tokenizer
 from telos.tokens.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from telos.models.transformer import Decoder, Transformer
 
-    from telos.models.transformer import Decoder
+ARCHITECTURES: dict[str, ModuleType] = {module.ARCHITECTURE: module for module in (qwen3,)}
+"""Name in config.json → the module that knows its settings (`to_config`, `from_config`) and its tensors' names."""
 
-WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
+CONFIG = "config.json"
 READ = (WEIGHTS, CONFIG, BACKEND_FILE, CONFIG_FILE, OWN_FILE)
 """The files that decide what the model says."""
 
@@ -37,11 +40,13 @@ def save_model(
     lineage: Mapping[str, Any],
     generation: Mapping[str, Any] | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
+    also: Callable[[Path], None] | None = None,
 ) -> None:
     """Write the folder, replacing one that is there.
 
     ``card``: README.md.  ``lineage``: what this came from.  ``generation``: settings of generation_config.json in
-    transformers' names, beside the token ids, which are added.  bfloat16 halves the file and rounds the weights.
+    transformers' names, beside the token ids, which are added.  bfloat16 halves the file and rounds the weights.  ``also``:
+    writes more files into the folder, before it is sealed.
     """
     import torch
     from safetensors.torch import save_file
@@ -63,6 +68,8 @@ def save_model(
         tokenizer.save(made)
         write_file(made / "README.md", card)
         write_json(made / "lineage.json", dict(lineage))
+        if also is not None:
+            also(made)
 
 
 def load_model(folder: Path) -> "tuple[Decoder, TrainedTokenizer]":
@@ -93,9 +100,9 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "Decoder":
         raise TelosError(
             "config.json must be valid JSON", f"{error} ({folder})", "take it from the model's source again"
         ) from None
-    spec, size = qwen3.from_config(config)
+    spec, size = architecture(config).from_config(config)
     network = spec.build(_widen(vocabulary, size, config.get("telos_special_tokens")))
-    tensors = _read_tensors(Path(folder))
+    tensors = read_tensors(Path(folder))
     if spec.tie_embeddings and (head := tensors.pop("lm_head.weight", None)) is not None:
         embedding = tensors.get("model.embed_tokens.weight")
         if embedding is None or not torch.equal(head, embedding):
@@ -114,22 +121,18 @@ def load_network(folder: Path, vocabulary: Vocabulary) -> "Decoder":
     return network
 
 
-def _read_tensors(folder: Path) -> "dict[str, Tensor]":
-    """Name → tensor, from one file or from the parts that an index lists."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def architecture_of(spec: "Transformer") -> ModuleType | None:
+    """The architecture of transformers' that a Transformer of these settings is; None where there is none."""
+    return qwen3
 
-    index = folder / INDEX
-    names = sorted(set(read_json(index)["weight_map"].values())) if index.exists() else [WEIGHTS]
-    tensors: dict[str, Tensor] = {}
-    for name in names:
-        if not (folder / name).is_file():
-            raise TelosError(f"a model folder must have {name}", f"none in {folder}", "copy the whole folder again")
-        try:
-            tensors |= load_file(folder / name)
-        except SafetensorError as error:
-            raise TelosError(f"{folder / name} must be readable", f"damaged content ({error})", "copy the file again") from None
-    return tensors
+
+def architecture(config: Mapping[str, Any]) -> ModuleType:
+    """The module of the architecture that a config.json names; `TelosError` where there is none."""
+    named = (config.get("architectures") or [None])[0]
+    if named not in ARCHITECTURES:
+        raise TelosError(f"a model folder must be a {', '.join(ARCHITECTURES)}", f"config.json says {named}",
+                         "convert the model first")  # fmt: skip
+    return ARCHITECTURES[named]
 
 
 def _widen(vocabulary: Vocabulary, size: int, specials: Mapping[str, int] | None) -> Vocabulary:

@@ -1,0 +1,121 @@
+"""`telos classify`: the class of any text under a model folder that was trained with objective=classification.
+
+Tests: tests/end_to_end/test_classification.py.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from telos.corpus.clean import CleanText
+from telos.corpus.sources import Source
+from telos.evaluate.documents import answers
+from telos.evaluate.metrics.accuracy import wilson
+from telos.foundation.errors import TelosError
+from telos.foundation.overrides import apply
+from telos.foundation.spec import Spec
+from telos.foundation.units import counted
+from telos.objectives import _saved
+from telos.objectives.classification import Classification
+from telos.tokens.batches import Row
+from telos.train.trainable import Trainable
+
+SHOWN_CHARACTERS = 60
+
+
+class ClassifyRecipe(Spec):
+    """The part of a recipe that `telos classify` reads."""
+
+    corpus: Source | None = None
+    clean: CleanText = Field(default_factory=CleanText)
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A model that tells classes: ``labels`` by id."""
+
+    model: Trainable
+    objective: Classification
+    tokenizer: Any
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: Path, loaded: tuple[Any, Any]) -> "Classifier":
+        """From a model folder and what is loaded of it; `TelosError` where it was not trained to tell classes."""
+        network, tokenizer = loaded
+        found = _saved.read(folder)
+        if found is None or not isinstance(found[0], Classification):
+            kind = "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
+            raise TelosError("a model to classify with must have been trained with objective=classification",
+                             f"{folder} was trained for {kind}",
+                             "train one: telos run TEXTS corpus.label_field=NAME objective=classification")  # fmt: skip
+        objective, labels = found[0], found[1]
+        vocabulary = network.vocabulary.with_labels(labels)
+        network.vocabulary = vocabulary
+        owned = objective.build(network, vocabulary)
+        _saved.fill(folder, owned)
+        model = Trainable(network, owned)
+        model.train(False)
+        return cls(model, objective, tokenizer, labels)
+
+    def probabilities(self, texts: list[str]) -> np.ndarray:
+        """(texts, classes), float32; each row sums to 1."""
+        longest = self.objective.raw_length(self.model.network.context_length)
+        end = self.model.network.vocabulary.end_of_text
+        # A row must have a label to be built; nothing that is asked here depends on it.
+        rows = [Row(ids[:longest], end, np.zeros(min(len(ids), longest), np.int64), i, label=0)
+                for i, ids in enumerate(self.tokenizer.encode_batch(texts))]  # fmt: skip
+        return answers(self.model, self.objective, rows, self.model.network.vocabulary, lambda logits: logits.softmax(1))
+
+
+def classify(folder: Path, loaded: tuple[Any, Any], words: list[str], overrides: list[str]) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people).  ``words``: texts, or one file or folder whose documents are read; where ``corpus.label_field``
+    says what they are, the accuracy too."""
+    classifier = Classifier.of(folder, loaded)
+    texts, true = _texts(words, overrides)
+    began = time.perf_counter()
+    shares = classifier.probabilities(texts)
+    seconds = time.perf_counter() - began
+    told = [classifier.labels[i] for i in shares.argmax(1)]
+    each = [{"text": text, "label": label, "probability": float(row.max()),
+             "probabilities": dict(zip(classifier.labels, row.tolist(), strict=True))}
+            for text, label, row in zip(texts, told, shares, strict=True)]  # fmt: skip
+    lines = [f"{one['label']}  {one['probability']:.3f}  {_short(one['text'])}" for one in each]
+    facts: dict[str, Any] = {"model": str(folder), "documents": len(texts), "seconds": seconds}
+    known = [(label, said) for label, said in zip(true, told, strict=True) if label is not None]
+    if known:
+        right = sum(label == said for label, said in known)
+        interval = wilson(right, len(known))
+        assert interval is not None
+        facts |= {"labelled_documents": len(known), "accuracy": right / len(known), "accuracy_ci95": interval}
+        lines.append(f"accuracy {right / len(known):.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f}, "
+                     f"{counted(len(known), 'document')})")  # fmt: skip
+    return facts | {"classifications": each}, "\n".join(lines)
+
+
+def _texts(words: list[str], overrides: list[str]) -> tuple[list[str], list[str | None]]:
+    """Texts, each with its label where that is known."""
+    files = len(words) == 1 and Path(words[0]).exists()
+    data: dict[str, Any] = {"corpus": {"kind": "files", "path": words[0]}} if files else {}
+    recipe = ClassifyRecipe.parse(apply(data, overrides))
+    if not files:
+        texts = [recipe.clean.text(word) for word in words]
+        if not texts:
+            raise TelosError("telos classify takes a model and texts, or a file of them", "no text",
+                             "write for example: telos classify runs/mine/model 'what a film'")  # fmt: skip
+        return texts, [None] * len(texts)
+    assert recipe.corpus is not None
+    found = [raw for item in recipe.corpus.inputs() for raw in recipe.corpus.read(item) if not raw.skipped]
+    found = [raw for raw in found if raw.text.strip()]
+    if not found:
+        raise TelosError("a file to classify must hold a text", f"none in {words[0]}", "give a file or folder with text")
+    return [recipe.clean.text(raw.text) for raw in found], [raw.metadata.get("label") for raw in found]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]} …"

@@ -1,0 +1,1 @@
+"""What the recurrent families share: settings, state and network."""

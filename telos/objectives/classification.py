@@ -1,0 +1,130 @@
+"""Classification: a document's class from its text.
+
+    loss = −Σ_d log softmax(W pool(h_1 … h_n) + b)_{y_d} ÷ number of documents          (nats per label)
+
+Multinomial logistic regression (McCullagh and Nelder 1989, "Generalized Linear Models", section 5.2) over what any network makes
+of the text: the mean of its last layer, its first value (an encoder's [CLS]) or its last (where a causal model has read all).
+Tests: tests/objectives/test_classification.py (scikit-learn's optimum, pooling by loops, padding, equal gradients for any split).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from telos.foundation.errors import TelosError
+from telos.layers.linear import Linear
+from telos.models import Inputs, Model, Pattern
+from telos.objectives import Batch, Example, Loss, Objective
+from telos.tokens.batches import Row
+from telos.tokens.vocabulary import Vocabulary
+
+
+class Classification(Objective):
+    """A row is a document and its class (``corpus.label_field``); the end of text stands before it, as before every text.
+
+    ``pooling``: which values of the last layer the head reads; a model that reads a text as a whole gives one.  ``dropout``: of
+    what is pooled."""
+
+    needs_likelihood: ClassVar[bool] = False
+    unit: ClassVar[Literal["stream", "document"]] = "document"
+    annotation: ClassVar[Literal["label", "target"] | None] = "label"
+
+    pooling: Literal["mean", "last", "first"] = "mean"
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+    def check(self, model: Model) -> None:
+        """Any pattern serves by which a model reads one text."""
+        if model.learns_by == "gradient" and not model.patterns & {"bidirectional", "causal"}:
+            raise TelosError("objective 'classification' needs a model that reads one text",
+                             f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
+                             "choose another model (telos list models)")  # fmt: skip
+        if model.learns_by != "gradient":
+            super().check(model)
+
+    def build(self, model: Any, vocabulary: Vocabulary) -> "Head":
+        """The linear head, one row a class; `TelosError` where there are not two."""
+        if len(vocabulary.labels) < 2:
+            raise TelosError("classification needs documents of at least two classes",
+                             f"{len(vocabulary.labels)}{': ' * bool(vocabulary.labels)}{', '.join(vocabulary.labels)}",
+                             "name the field with the class: corpus.label_field=NAME")  # fmt: skip
+        was_training = model.training
+        model.train(False)
+        with torch.no_grad():
+            one = torch.zeros(1, 1, dtype=torch.int64, device=next(model.parameters()).device)
+            width = model.hidden(Inputs(one, pattern=self.pattern(model.spec))).values_BTD.shape[2]
+        model.train(was_training)
+        return Head(width, len(vocabulary.labels), self.dropout).to(one.device)
+
+    @staticmethod
+    def pattern(model: Model) -> Pattern:
+        return "bidirectional" if "bidirectional" in model.patterns else "causal"
+
+    def raw_length(self, context_length: int) -> int:
+        """Room is left for the end of text before the document."""
+        return max(1, context_length - 1)
+
+    def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
+        if row.label is None:
+            document = f"document {int(row.documents[0])}" if len(row.documents) else "one"
+            raise TelosError("every document must have a label", f"{document} has none",
+                             "label it or leave it out, or name another field: corpus.label_field=NAME")  # fmt: skip
+        tokens = np.concatenate([[np.int64(row.previous)], row.tokens.astype(np.int64)])
+        # The padding of a batch is of segment 0: no text sees it.
+        return {"tokens": tokens, "segments": np.ones(len(tokens), np.int32), "labels": np.array(row.label, np.int64),
+                "weights": np.array(1.0, np.float32)}  # fmt: skip
+
+    def weights(self, batch: Batch) -> Mapping[str, float]:
+        return {"nats_per_label": float(batch["weights"].double().sum())}
+
+    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        logits_BC = self.logits(model, batch)
+        nll_B = functional.cross_entropy(logits_BC, batch["labels"], reduction="none")
+        right_B = logits_BC.detach().argmax(1) == batch["labels"]
+        return Loss({"nats_per_label": ((nll_B * batch["weights"]).sum(), 1.0)}, {"accuracy": float(right_B.float().mean())})
+
+    def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> dict[str, tuple[Tensor, Tensor]]:
+        """Accuracy and nats per label.  A class that no training document had is never right, and has no nats."""
+        logits_BC, labels_B = self.logits(model, batch), batch["labels"]
+        known_B = labels_B < logits_BC.shape[1]
+        nll_B = functional.cross_entropy(logits_BC, labels_B.where(known_B, 0), reduction="none")
+        right_B = (logits_BC.argmax(1) == labels_B).float()
+        return {"accuracy": (right_B, torch.ones_like(right_B)), "nats_per_label": (nll_B * known_B, known_B.float())}
+
+    def logits(self, model: Any, batch: Batch) -> Tensor:
+        """(B, C), fp32.  ``model`` has the head as ``owned``."""
+        inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
+        values_BTD = model.hidden(inputs).values_BTD.float()
+        if values_BTD.shape[1] == batch["segments"].shape[1]:
+            pooled_BD = self._pooled(values_BTD, batch["segments"] == 1)
+        else:
+            pooled_BD = values_BTD[:, 0]
+        return model.owned(pooled_BD)
+
+    def _pooled(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
+        if self.pooling == "first":
+            return values_BTD[:, 0]
+        lengths_B = read_BT.sum(1)
+        if self.pooling == "last":
+            return values_BTD[torch.arange(len(lengths_B), device=lengths_B.device), lengths_B - 1]
+        return (values_BTD * read_BT[..., None]).sum(1) / lengths_B[:, None]
+
+
+class Head(nn.Module):
+    """logits = W x + b, fp32, both zero at first, so that every class begins as likely as any other."""
+
+    def __init__(self, width: int, classes: int, dropout: float):
+        super().__init__()
+        self.linear = Linear(width, classes, bias=True)
+        self.dropout = dropout
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, pooled_BD: Tensor) -> Tensor:
+        return self.linear(functional.dropout(pooled_BD, self.dropout, self.training))
+
+    def roles(self) -> dict[str, str]:
+        return {"linear.weight": "head", "linear.bias": "vector"}

@@ -1,0 +1,65 @@
+"""Batches of whole documents, for objectives whose unit is the document: its class, its translation, its summary.
+
+An epoch is the documents in a permutation keyed by (seed, epoch); a row is one document without the end of text behind it, cut
+at ``longest`` tokens.  Batch s holds rows s·B … s·B+B-1 of the endless sequence of epochs, so it is a pure function of (seed,
+step) as those of `telos.tokens.batches` are.  Tests: tests/tokens/test_documents.py.
+"""
+
+import math
+
+import numpy as np
+
+from telos.foundation.random import generator
+from telos.tokens.batches import Row
+from telos.tokens.store import TokenStore
+
+
+def document_row(store: TokenStore, document: int, longest: int, number: int = 0) -> Row:
+    """One document of a store as a row."""
+    start, stop = int(store.starts[document]), int(store.starts[document + 1]) - 1
+    tokens = store.read(start, min(stop, start + longest))
+    target = None if store.targets is None else store.targets.document(document)
+    places = np.full(len(tokens), document, np.int64)
+    return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target)
+
+
+class DocumentBatches:
+    """As `telos.tokens.batches.Batches`, with documents for rows.  ``batch_tokens``: about how many tokens a step draws; its rows
+    are as many as hold them on average, ``together`` or a multiple of it.  ``raw_length``: tokens of an average row."""
+
+    in_lanes = False
+
+    def __init__(self, store: TokenStore, longest: int, batch_tokens: int, seed: int, together: int = 1):
+        assert longest > 0, longest
+        self.store, self.longest, self.seed = store, longest, seed
+        self._lengths = np.minimum(np.diff(store.starts) - 1, longest)
+        self._epoch_tokens = int(self._lengths.sum())
+        self.raw_length = max(1, math.ceil(self._epoch_tokens / store.num_documents))
+        self.rows = max(1, batch_tokens // (self.raw_length * together)) * together
+        self._orders: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def batch_at(self, step: int) -> list[Row]:
+        """The rows of the step after ``step`` completed ones: numbers step·rows … step·rows + rows − 1."""
+        return [self.row_at(number) for number in range(step * self.rows, (step + 1) * self.rows)]
+
+    def row_at(self, number: int) -> Row:
+        """One row of the endless sequence of epochs."""
+        epoch, place = divmod(number, self.store.num_documents)
+        return document_row(self.store, int(self._order(epoch)[0][place]), self.longest, number)
+
+    def epoch_at(self, step: int) -> float:
+        """Epochs drawn before this step: 1.5 is the middle of the second."""
+        return step * self.rows / self.store.num_documents
+
+    def tokens_at(self, step: int) -> int:
+        """Tokens drawn before this step, exactly."""
+        epoch, place = divmod(step * self.rows, self.store.num_documents)
+        return epoch * self._epoch_tokens + (int(self._order(epoch)[1][place - 1]) if place else 0)
+
+    def _order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """(documents as they stand in the epoch, tokens drawn behind each); the last two epochs are kept."""
+        if epoch not in self._orders:
+            documents = generator(self.seed, "documents", epoch).permutation(self.store.num_documents)
+            kept = list(self._orders.items())[-1:]
+            self._orders = dict(kept) | {epoch: (documents, np.cumsum(self._lengths[documents]))}
+        return self._orders[epoch]
