@@ -18,6 +18,7 @@ _HOME = {
     "BPE": "telos.tokens.tokenizers.bpe",
     "Transformer": "telos.models.transformer",
     "NGram": "telos.models.ngram",
+    "HMM": "telos.models.hmm",
     "Causal": "telos.objectives.causal",
     "AdamW": "telos.optim.optimizers.adamw",
     "Muon": "telos.optim.optimizers.muon",

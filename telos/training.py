@@ -17,7 +17,7 @@ from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
 from telos.foundation.units import Duration
 from telos.held_out import HeldOut
-from telos.models.counting.kneser_ney import STARTS_DOCUMENT, STARTS_PIECE
+from telos.models.counting.counts import STARTS_DOCUMENT, STARTS_PIECE
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
@@ -163,7 +163,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     store = prepared.stores["train"]
     vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(store.labels or ())
     if recipe.model.learns_by == "counting":
-        model = recipe.model.build(vocabulary)
+        model = recipe.model.build(vocabulary, recipe.training.seed)
         model.fit(store.read(0, store.num_tokens))
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
     network = recipe.model.build(vocabulary, recipe.training.seed)

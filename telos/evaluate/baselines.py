@@ -96,7 +96,7 @@ def counted(
     train: np.ndarray, test: np.ndarray, vocabulary: Vocabulary, order: int = 5, starts: np.ndarray | None = None
 ) -> Scored:
     """An n-gram model fitted on one stream of tokens and scored on another.  ``starts``: where pieces cut
-    out of documents begin in the first (see `kneser_ney.depths`)."""
+    out of documents begin in the first (see `counts.depths`)."""
     began = time.perf_counter()
     model = NGram(order=order).build(vocabulary)
     model.fit(train, starts)

@@ -1,39 +1,60 @@
-"""N-grams with interpolated modified Kneser-Ney smoothing, on any tokens: the baseline in every report.
+"""N-grams, smoothed by interpolated modified Kneser-Ney, on any tokens: the baseline in every report.
 
-The formula and its sources stand in `telos.models.counting.kneser_ney`.  The document's start is a context: the
-``end_of_text`` before it.  The last step of the interpolation is the uniform distribution over the vocabulary, so every
-token has a probability and they sum to 1 after any context, seen or not.
+The formulas and their sources stand in `telos.models.counting`: `kneser_ney`, `additive`, `entropy_pruning`, and `back_off`,
+the form that all of them come to and that ARPA files hold.  The document's start is a context: the ``end_of_text`` before it.
+The last step of the interpolation is the uniform distribution over the vocabulary, so every token has a probability and they
+sum to 1 after any context, seen or not (but for ``maximum_likelihood``, which gives none to what it has not seen).
 Tests: tests/models/test_ngram.py (equality with a plain dictionary implementation, sums, known likelihoods).
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from telos.foundation.errors import TelosError
-from telos.foundation.files import read_json, write_json
 from telos.models import Counting, Model
-from telos.models.counting.kneser_ney import Table, count, depths, unigram
+from telos.models.counting import additive, arpa, entropy_pruning, folder, kneser_ney
+from telos.models.counting.back_off import BackOff
+from telos.models.counting.counts import count
+from telos.models.counting.spelling import spelled
 from telos.models.sizing import Estimate
-from telos.tokens.vocabulary import Vocabulary
+from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
-MODEL_TYPE = "telos_ngram"
+Smoothing = Literal["kneser_ney", "additive", "maximum_likelihood", "arpa"]
 
 
 class NGram(Model):
-    """``order``: tokens in an n-gram, the predicted one included; 1 is the unigram."""
+    """``order``: tokens in an n-gram, the predicted one included; 1 is the unigram.
+
+    ``smoothing``: kneser_ney (interpolated, modified), additive, maximum_likelihood, or arpa for the probabilities of an ARPA
+    file, which cannot be fitted.  ``pseudocount``: δ of additive smoothing.  ``min_counts``: an n-gram of 1, 2 … tokens must
+    stand so often in the text to be listed, the last value for all longer ones (KenLM's ``--prune`` plus one); empty: all are.
+    ``prune_threshold``: n-grams whose going raises the perplexity by a smaller share than this are left out; 0: none is.
+    The last two are for kneser_ney.
+    """
 
     learns_by: ClassVar[Literal["gradient", "counting"]] = "counting"
 
     order: int = Field(5, ge=1, le=32)
+    smoothing: Smoothing = "kneser_ney"
+    pseudocount: float = Field(1.0, gt=0)
+    min_counts: tuple[int, ...] = ()
+    prune_threshold: float = Field(0.0, ge=0)
 
-    def build(self, vocabulary: Vocabulary, seed: int = 1) -> "KneserNey":
+    @model_validator(mode="after")
+    def _fit_together(self) -> "NGram":
+        if self.min_counts and (self.min_counts[0] != 1 or list(self.min_counts) != sorted(self.min_counts)):
+            raise ValueError("min_counts must begin with 1, since every token stays, and never fall")
+        if self.smoothing != "kneser_ney" and (self.min_counts or self.prune_threshold):
+            raise ValueError("min_counts and prune_threshold need smoothing kneser_ney")
+        return self
+
+    def build(self, vocabulary: Vocabulary, seed: int = 1) -> "CountedNGram":
         """An n-gram model that has counted nothing yet, and so says 1 / V; nothing in it is random."""
-        return KneserNey(self, vocabulary)
+        return CountedNGram(self, vocabulary)
 
     def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
         """At most so much, reached where no n-gram stands twice in ``training_tokens``; a parameter is a count.
@@ -49,122 +70,93 @@ class NGram(Model):
         return Estimate(vocabulary.size + sum(distinct), None, max(held, counting), held, held)
 
 
-class KneserNey(Counting):
-    """A counted n-gram model.
-
-    Time: one sort of the stream for each length above 1.  Memory: at most 24 bytes for each distinct n-gram
-    (`state_bytes`).
-    """
+class CountedNGram(Counting):
+    """A counted n-gram model.  Time: one sort of the stream for each length above 1."""
 
     def __init__(self, spec: NGram, vocabulary: Vocabulary):
         self.spec: NGram = spec
         self.vocabulary = vocabulary
-        self._set(0, np.zeros(vocabulary.size, np.uint32), [])
+        self.fitted_tokens, self.back_off = 0, self._uniform()
 
-    def _set(self, fitted_tokens: int, unigrams: np.ndarray, longer: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.fitted_tokens = fitted_tokens
-        self.unigrams = unigrams
-        """Adjusted count of each token, uint32 (V,)."""
-        self.probabilities = unigram(unigrams)
-        """p_1, float64 (V,)."""
-        self.tables: list[Table] = []
-        """N-grams of 2, 3 … tokens."""
-        contexts = self.vocabulary.size
-        for keys, counts in longer:
-            self.tables.append(Table.of(keys, counts, contexts, self.vocabulary.size))
-            contexts = len(keys)
+    def _uniform(self) -> BackOff:
+        size = self.vocabulary.size
+        return BackOff(size, self.vocabulary.end_of_text, np.full(size, 1 / size))
 
     @property
     def state_bytes(self) -> int:
-        """Memory of the counts and what is derived from them."""
-        return self.unigrams.nbytes + self.probabilities.nbytes + sum(table.state_bytes for table in self.tables)
+        """Memory of the model, at most 24 bytes for each distinct n-gram."""
+        return self.back_off.state_bytes
 
     def fit(self, tokens: np.ndarray, starts: np.ndarray | None = None) -> None:
-        """Count a stream.  ``starts``, of the same length: where pieces cut out of documents begin (see `kneser_ney.depths`)."""
-        tokens = self._checked(tokens)
-        end, size = self.vocabulary.end_of_text, self.vocabulary.size
-        found = count(tokens, end, size, self.spec.order, starts) if len(tokens) else (np.zeros(size, np.uint32), [])
-        self._set(len(tokens), *found)
+        """Count a stream.  ``starts``, of the same length: where pieces cut out of documents begin (see `counts.depths`)."""
+        if self.spec.smoothing == "arpa":
+            raise TelosError("a model that is fitted must have smoothing kneser_ney, additive or maximum_likelihood",
+                             "smoothing arpa, whose probabilities come from a file", "set model.smoothing")  # fmt: skip
+        tokens = folder.checked(tokens, self.vocabulary)
+        if not len(tokens):
+            self.fitted_tokens, self.back_off = 0, self._uniform()
+            return
+        end = self.vocabulary.end_of_text
+        tables = count(tokens, end, self.vocabulary.size, self.spec.order, starts)
+        if self.spec.smoothing == "kneser_ney":
+            model = kneser_ney.estimate(tables, end, self.spec.min_counts)
+            if self.spec.prune_threshold:
+                model = entropy_pruning.prune(model, self.spec.prune_threshold)
+        else:
+            model = additive.estimate(tables, end, self.spec.pseudocount if self.spec.smoothing == "additive" else 0.0)
+        self.fitted_tokens, self.back_off = len(tokens), model
 
     def nll(self, tokens: np.ndarray) -> np.ndarray:
-        tokens = self._checked(tokens)
-        if not len(tokens):
-            return np.zeros(0, np.float32)
-        end, size = self.vocabulary.end_of_text, self.vocabulary.size
-        depth, _ = depths(tokens, end)
-        probability = self.probabilities[tokens]
-        ids = tokens.astype(np.int64)
-        for length, table in enumerate(self.tables, start=2):
-            context = np.concatenate([[end], ids[:-1]])
-            places = np.flatnonzero((depth >= length - 2) & (context >= 0))
-            context = context[places]
-            followed = table.totals[context] > 0
-            places, context = places[followed], context[followed]
-            ranks = table.find(context * size + tokens[places])
-            probability[places] = table.left(ranks) / table.totals[context] + table.backoffs[context] * probability[places]
-            ids = np.full(len(tokens), -1)
-            ids[places] = ranks
-        return -np.log(probability).astype(np.float32)
+        return _negative_log(self.back_off.stream(folder.checked(tokens, self.vocabulary))).astype(np.float32)
 
     def log_probabilities(self, context: np.ndarray) -> np.ndarray:
-        end, size = self.vocabulary.end_of_text, self.vocabulary.size
-        context = self._checked(context)
-        ends = np.flatnonzero(context == end)
-        document = context[ends[-1] + 1 :] if len(ends) else context
-        history = np.concatenate([[end], document])[-max(1, self.spec.order - 1) :]
-        probability = self.probabilities.copy()
-        for length, table in enumerate(self.tables[: len(history)], start=1):
-            place = self._id(history[-length:])
-            if place is None or table.totals[place] == 0:
-                break
-            span = slice(*np.searchsorted(table.keys, [place * size, (place + 1) * size]))
-            probability *= table.backoffs[place]
-            probability[table.keys[span] - place * size] += table.left(np.arange(span.start, span.stop)) / table.totals[place]
-        return np.log(probability)
+        end = self.vocabulary.end_of_text
+        history = np.concatenate([[end], folder.document(folder.checked(context, self.vocabulary), end)])
+        return -_negative_log(self.back_off.following(history[-max(1, self.back_off.order - 1) :]))
 
-    def save(self, folder: Path, lineage: Mapping[str, Any] | None = None) -> None:
-        """Write model.safetensors (keys and counts; the rest follows from them) and config.json into a folder.
+    def save(self, path: Path, lineage: Mapping[str, Any] | None = None) -> None:
+        """Write model.safetensors and config.json into a folder; ``lineage`` as in `folder.save`."""
+        model, arrays = self.back_off, {"unigrams": self.back_off.unigrams}
+        for length, parts in enumerate(zip(model.keys, model.probabilities, model.weights, strict=True), start=2):
+            arrays |= dict(zip((f"keys_{length}", f"probabilities_{length}", f"weights_{length - 1}"), parts, strict=True))
+        folder.save(path, self, arrays, {"fitted_tokens": self.fitted_tokens}, lineage)
 
-        ``lineage``: what this came from, for lineage.json, by which a corpus knows a model's folder and passes it over.
-        """
-        from safetensors.numpy import save_file
-
-        arrays = {"counts_1": self.unigrams}
-        for length, table in enumerate(self.tables, start=2):
-            arrays |= {f"keys_{length}": table.keys, f"counts_{length}": table.counts}
-        save_file(arrays, Path(folder) / "model.safetensors")
-        facts = {"model_type": MODEL_TYPE, "spec": self.spec.dump(), "vocabulary": asdict(self.vocabulary)}
-        write_json(Path(folder) / "config.json", facts | {"fitted_tokens": self.fitted_tokens})
-        if lineage is not None:
-            write_json(Path(folder) / "lineage.json", dict(lineage))
-
-    def _id(self, tokens: np.ndarray) -> int | None:
-        """The id of an n-gram, or None where it was not seen."""
-        found = int(tokens[0])
-        for token, table in zip(tokens[1:], self.tables, strict=False):
-            found = int(table.find(np.array([found * self.vocabulary.size + int(token)]))[0])
-            if found < 0:
-                return None
-        return found
-
-    def _checked(self, tokens: np.ndarray) -> np.ndarray:
-        tokens = np.asarray(tokens, np.int64)
-        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < self.vocabulary.size:
-            raise TelosError(f"tokens must be 0 to {self.vocabulary.size - 1}, the ids of this model's vocabulary",
-                             f"{tokens.min()} to {tokens.max()}", "use the tokenizer that the model was made with")  # fmt: skip
-        return tokens
+    def to_arpa(self, path: str | Path, token_bytes: Sequence[bytes]) -> None:
+        """Write an ARPA file (gzipped where its name ends in .gz).  ``token_bytes``: what each token stands for, as a tokenizer
+        has it; spelled as `telos.models.counting.spelling` says.  Special tokens are written by their names."""
+        names = {token: name for name, token in self.vocabulary.specials.items()}
+        words = [names.get(token) or spelled(token_bytes[token]) for token in range(self.vocabulary.size)]
+        arpa.write_arpa(self.back_off, words, path)
 
 
-def load(folder: Path) -> KneserNey:
-    """The model of a folder that `KneserNey.save` wrote."""
-    from safetensors.numpy import load_file
+def from_arpa(path: str | Path, tokenizer_hash: str = "", words: Sequence[str] | None = None) -> tuple[list[str], CountedNGram]:
+    """(words, model) of an ARPA file: its tokens are the words in their order, or as ``words`` orders them, and last the end of
+    text.  ``tokenizer_hash``: of the tokenizer that gives these ids."""
+    words, back_off = arpa.read_arpa(path, words)
+    vocabulary = Vocabulary(len(words), tokenizer_hash, {END_OF_TEXT: len(words)})
+    model = NGram(order=back_off.order, smoothing="arpa").build(vocabulary)
+    model.back_off = back_off
+    return words, model
 
-    facts = read_json(Path(folder) / "config.json")
-    if facts.get("model_type") != MODEL_TYPE:
-        raise TelosError(f"{folder} must hold an n-gram model (model_type '{MODEL_TYPE}')",
-                         f"model_type {facts.get('model_type')!r}", "name another folder")  # fmt: skip
-    model = NGram.parse(facts["spec"]).build(Vocabulary(**facts["vocabulary"]))
-    arrays = load_file(Path(folder) / "model.safetensors")
-    lengths = range(2, 2 + (len(arrays) - 1) // 2)
-    model._set(facts["fitted_tokens"], arrays["counts_1"], [(arrays[f"keys_{k}"], arrays[f"counts_{k}"]) for k in lengths])
+
+def load(path: Path) -> CountedNGram:
+    """The model of a folder that `CountedNGram.save` wrote."""
+    model, arrays, facts = folder.read(path, "ngram")
+    size, end = model.vocabulary.size, model.vocabulary.end_of_text
+    if "unigrams" not in arrays or arrays["unigrams"].shape != (size,):
+        raise folder.contradiction(path, f"no probabilities of {size} tokens")
+    back_off = BackOff(size, end, arrays["unigrams"])
+    for length in range(2, 2 + (len(arrays) - 1) // 3):
+        names = (f"keys_{length}", f"probabilities_{length}", f"weights_{length - 1}")
+        keys, probabilities, weights = (arrays.get(name, np.zeros(0)) for name in names)
+        if not set(names) <= set(arrays) or len(keys) != len(probabilities) or len(weights) != back_off.entries(length - 1):
+            raise folder.contradiction(path, f"the tables of {length} tokens are missing or of other lengths")
+        back_off.append(keys, probabilities, weights)
+    model.fitted_tokens, model.back_off = facts["fitted_tokens"], back_off
     return model
+
+
+def _negative_log(probability: np.ndarray) -> np.ndarray:
+    """−log p, infinite where p is 0."""
+    with np.errstate(divide="ignore"):
+        return -np.log(probability)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json
 from telos.models import Model
+from telos.models.counting.counts import Counts, count
 from telos.models.counting.kneser_ney import FALLBACK_DISCOUNTS, discounts
-from telos.models.ngram import KneserNey, NGram, load
+from telos.models.ngram import CountedNGram, NGram, load
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 ENGLISH = ["the cat sat on the mat and the cat ate the rat", "a cat and a rat sat", "the mat", "", "rat rat rat rat rat the cat"]
@@ -73,21 +75,20 @@ def encode(texts: list[str]) -> tuple[list[list[int]], Vocabulary]:
     return [[*(alphabet[c] for c in text), vocabulary.end_of_text] for text in texts], vocabulary
 
 
-def fitted(documents: list[list[int]], vocabulary: Vocabulary, order: int) -> KneserNey:
+def fitted(documents: list[list[int]], vocabulary: Vocabulary, order: int) -> CountedNGram:
     model = NGram(order=order).build(vocabulary)
     model.fit(np.array([t for d in documents for t in d], np.uint16))
     return model
 
 
-def grams(model: KneserNey, length: int) -> dict[tuple[int, ...], int]:
-    """The counts of one length as a dictionary, by unpacking the keys."""
-    size = model.vocabulary.size
-    if length == 1:
-        return {(i,): int(n) for i, n in enumerate(model.unigrams) if n}
-    known = {i: (i,) for i in range(size)}
-    for table in model.tables[: length - 1]:
-        known = {rank: (*known[int(key) // size], int(key) % size) for rank, key in enumerate(table.keys)}
-    return {gram: int(model.tables[length - 2].counts[rank]) for rank, gram in known.items()}
+def grams(tables: list[Counts], length: int, values: np.ndarray) -> dict[tuple[int, ...], int]:
+    """{n-gram of tokens: its value} of one length, keys taken apart."""
+    known = {token: (token,) for token in range(len(tables[0].keys))}
+    for table in tables[1:length]:
+        known = {
+            rank: (*known[int(key) // len(tables[0].keys)], int(key) % len(tables[0].keys)) for rank, key in enumerate(table.keys)
+        }
+    return {gram: int(values[rank]) for rank, gram in known.items() if values[rank]}
 
 
 @pytest.mark.parametrize("texts", [ENGLISH, CHINESE, ["ab"], ["aaaaaaaaaaaa"], [""]], ids=["en", "zh", "two", "same", "empty"])
@@ -95,10 +96,10 @@ def grams(model: KneserNey, length: int) -> dict[tuple[int, ...], int]:
 def test_counts_discounts_and_probabilities_equal_the_plain_implementation(order: int, texts: list[str]):
     documents, vocabulary = encode(texts)
     model, plain = fitted(documents, vocabulary, order), Plain(documents, order, vocabulary.size, vocabulary.end_of_text)
+    tables = count(np.array([t for d in documents for t in d]), vocabulary.end_of_text, vocabulary.size, order)
     for k in range(1, order + 1):
-        assert grams(model, k) == plain.counts[k]
-        counts = model.unigrams if k == 1 else model.tables[k - 2].counts
-        np.testing.assert_allclose(discounts(counts), plain.discounts[k], rtol=1e-14)
+        assert grams(tables, k, tables[k - 1].preceded) == plain.counts[k]
+        np.testing.assert_allclose(discounts(tables[k - 1].preceded), plain.discounts[k], rtol=1e-14)
     unseen = vocabulary.size_ordinary - 1
     for context in ([], documents[0][:3], documents[-1][:1], [unseen], [unseen, *documents[0][:2]]):
         expected = [plain.probability(plain.context(context), w) for w in range(vocabulary.size)]
@@ -149,13 +150,12 @@ def test_no_ngram_reaches_across_a_cut():
     for piece, cut in pieces:
         known = piece if cut else [end, *piece]
         expected.update(zip(*(known[i:] for i in range(order)), strict=False))
-    model = NGram(order=order).build(Vocabulary(6, "test", {END_OF_TEXT: end}))
     tokens = np.concatenate([np.array(piece) for piece, _ in pieces])
     starts = np.concatenate([(np.arange(len(piece)) == 0) * (2 if cut else 1) for piece, cut in pieces])
-    model.fit(tokens, starts)
-    assert grams(model, order) == expected
-    model.fit(tokens)
-    assert grams(model, order) != expected
+    tables = count(tokens, end, 7, order, starts)
+    assert grams(tables, order, tables[-1].raw) == expected
+    tables = count(tokens, end, 7, order)
+    assert grams(tables, order, tables[-1].raw) != expected
 
 
 def test_discounts_on_known_counts():
@@ -223,6 +223,12 @@ def test_refuses_ids_of_another_vocabulary_and_other_folders(tmp_path):
     with pytest.raises(TelosError) as error:
         load(tmp_path)
     assert error.value.found == "model_type 'qwen3'"
+    fitted(*encode(ENGLISH), 3).save(tmp_path)
+    arrays = load_file(tmp_path / "model.safetensors")
+    save_file(arrays | {"weights_2": arrays["weights_2"][1:]}, tmp_path / "model.safetensors")
+    with pytest.raises(TelosError, match="must belong together") as error:
+        load(tmp_path)
+    assert error.value.found == "the tables of 3 tokens are missing or of other lengths"
 
 
 def test_is_a_member_of_the_family():
@@ -230,6 +236,32 @@ def test_is_a_member_of_the_family():
     assert isinstance(spec, NGram)
     assert spec.learns_by == "counting"
     assert spec.has_likelihood
+
+
+def test_settings_that_do_not_fit_together_are_refused():
+    for settings, why in (
+        ({"min_counts": [2]}, "min_counts must begin with 1, since every token stays, and never fall"),
+        ({"min_counts": [1, 3, 2]}, "min_counts must begin with 1, since every token stays, and never fall"),
+        ({"smoothing": "additive", "min_counts": [1, 2]}, "min_counts and prune_threshold need smoothing kneser_ney"),
+        ({"smoothing": "maximum_likelihood", "prune_threshold": 0.1}, "min_counts and prune_threshold need smoothing kneser_ney"),
+    ):
+        with pytest.raises(TelosError, match=why):
+            NGram(**settings)
+
+
+@given(train=streams, order=st.integers(1, 5), least=st.lists(st.integers(1, 3), max_size=3).map(sorted))
+def test_pruned_by_counts_sums_to_one_and_lists_what_is_frequent(train: list[int], order: int, least: list[int]):
+    model = NGram(order=order, min_counts=(1, *least)).build(Vocabulary(6, "", {END_OF_TEXT: 6}))
+    model.fit(np.array(train, np.int64))
+    for context in ([], train[:3], train[-2:], [5, 5, 5]):
+        assert np.exp(model.log_probabilities(np.array(context, int))).sum() == pytest.approx(1, abs=1e-12)
+    padded, raw = [6, *train], Counter[tuple[int, ...]]()
+    for k in range(2, model.back_off.order + 1):
+        for i in range(len(padded) - k + 1):
+            if 6 not in padded[i + 1 : i + k - 1]:
+                raw[tuple(padded[i : i + k])] += 1
+        wanted = {g for g, n in raw.items() if len(g) == k and n >= (1, *least)[min(k - 1, len(least))]}
+        assert {tuple(g) for g in model.back_off.grams(k).tolist()} == wanted
 
 
 @pytest.mark.data
