@@ -42,8 +42,8 @@ class BagOfEmbeddings(Model):
 class Bag(nn.Module, TextEncoder):
     """A built `BagOfEmbeddings`: fp32 whatever ``compute_dtype`` is, as nothing in it is a matrix product.
 
-    Initialisation: N(0, 1) as the Transformer's embeddings, so that one learning rate of embeddings suits both; with the
-    objective's head at zero the scale decides only how fast the two learn.
+    Initialisation: N(0, 1), as torch.nn.Embedding (Paszke et al. 2019) and the Transformer, so that one learning rate of
+    embeddings suits both; with the objective's head at zero the scale decides only how fast the two learn.
     """
 
     spec: BagOfEmbeddings
