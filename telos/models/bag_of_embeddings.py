@@ -42,8 +42,8 @@ class BagOfEmbeddings(Model):
 class Bag(nn.Module, TextEncoder):
     """A built `BagOfEmbeddings`: fp32 whatever ``compute_dtype`` is, as nothing in it is a matrix product.
 
-    Initialisation: uniform in ±1/D (fastText's, dense matrix `uniform`): so little that a token which training saw seldom
-    changes the mean by next to nothing.
+    Initialisation: uniform in ±1/D (Joulin et al. 2017, fastText, its dense matrix `uniform`): so little that a token which
+    training saw seldom changes the mean by next to nothing.
     """
 
     spec: BagOfEmbeddings

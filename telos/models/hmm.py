@@ -24,6 +24,7 @@ from telos.models import Counting, Model
 from telos.models.counting import folder, hidden_states
 from telos.models.counting.baum_welch import Expected, Parameters, expect, one_thread
 from telos.models.counting.packed import Packed, pieces, sequences
+from telos.models.sizing import Estimate
 from telos.tokens.vocabulary import Vocabulary
 
 BATCH_NUMBERS = 4_000_000
@@ -54,6 +55,15 @@ class HMM(Model):
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> "HiddenMarkov":
         """A model that has fitted nothing yet, and so says 1 / V; ``seed``: of its random beginnings."""
         return HiddenMarkov(self, vocabulary, seed)
+
+    def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
+        """π, A and B in float64, five times over while they are fitted; four float32 numbers for each state and token of a batch,
+        and some 40 bytes a token (measured: tests/models/test_sizing.py).  A token takes one product with A to predict."""
+        states, fitted = self.num_states, min(training_tokens, self.fit_tokens)
+        numbers = states * (2 + states + vocabulary.size)
+        batch = min(fitted, max(1, BATCH_NUMBERS // states))
+        training = 5 * 8 * numbers + 17 * states * batch + 40 * fitted
+        return Estimate(numbers, 2.0 * states**2, training, 8 * numbers, 8 * numbers)
 
 
 class HiddenMarkov(Counting):

@@ -57,17 +57,20 @@ class NGram(Model):
         return CountedNGram(self, vocabulary)
 
     def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
-        """At most so much, reached where no n-gram stands twice in ``training_tokens``; a parameter is a count.
+        """At most so much, reached where no n-gram stands twice in ``training_tokens``; a parameter is a probability or a weight.
 
-        A table holds 12 bytes an n-gram and 12 a context (`Table`), and counting takes some 125 a token and 32 a token of the
-        vocabulary beside the counts (measured: tests/models/test_sizing.py).
-        Prediction looks up and computes next to nothing, so FLOPs are left out.
+        An n-gram takes 16 bytes and a context 8 (`BackOff`).  Counting takes some 125 bytes a token, smoothing some 62 an n-gram,
+        pruning some 110 (measured: tests/models/test_sizing.py).  Prediction looks up and computes next to nothing, so FLOPs are
+        left out.
         """
-        distinct = [min(training_tokens, vocabulary.size**length) for length in range(2, self.order + 1)]
-        contexts = [vocabulary.size, *distinct[:-1]] if distinct else []
-        held = 12 * (vocabulary.size + sum(distinct) + sum(contexts))
-        counting = 12 * sum(distinct) + (125 if distinct else 28) * training_tokens + 32 * vocabulary.size
-        return Estimate(vocabulary.size + sum(distinct), None, max(held, counting), held, held)
+        size = vocabulary.size
+        distinct = [min(training_tokens, size**length) for length in range(2, self.order + 1)]
+        contexts = [size, *distinct[:-1]] if distinct else []
+        held = 8 * size + 16 * sum(distinct) + 8 * sum(contexts)
+        counting = 12 * sum(distinct) + (125 if distinct else 28) * training_tokens
+        smoothing = (110 if self.prune_threshold else 62) * sum(distinct)
+        training = max(held, counting, smoothing) + 32 * size
+        return Estimate(size + sum(distinct) + sum(contexts), None, training, held, held)
 
 
 class CountedNGram(Counting):

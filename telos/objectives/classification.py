@@ -58,7 +58,8 @@ class Classification(Objective):
             one = torch.zeros(1, 1, dtype=torch.int64, device=next(model.parameters()).device)
             width = model.hidden(Inputs(one, pattern=self.pattern(model.spec))).values_BTD.shape[2]
         model.train(was_training)
-        return Head(width, len(vocabulary.labels), self.dropout).to(one.device)
+        with one.device:  # not moved there afterwards: tensors without memory (`telos.models.sizing`) cannot be
+            return Head(width, len(vocabulary.labels), self.dropout)
 
     @staticmethod
     def pattern(model: Model) -> Pattern:

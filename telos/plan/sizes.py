@@ -87,7 +87,7 @@ def sizes(model: Model, objective: Objective, optimizer: Optimizer, settings: Tr
         found = model.estimate(plain, training_tokens=TRAINING_TOKENS)
         return Sizes(size, vocabulary_size is not None, 0, 0, {"float32": found})
     objective.check(model)
-    vocabulary = plain.with_specials(objective.special_tokens())
+    vocabulary = plain.with_specials(objective.special_tokens()).with_labels(("", "no"))  # how many classes weighs nothing
     drawn = _Drawn()
     estimates = {
         dtype: model.estimate(vocabulary, dtype=dtype, training=_as_the_loop(objective, optimizer, settings, vocabulary, drawn))
@@ -135,7 +135,8 @@ def _batch(objective: Objective, rows: int, raw_length: int, vocabulary: Vocabul
     """A batch of the shapes that the loader gives."""
     import torch
 
-    row = Row(np.zeros(raw_length, np.uint32), vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0)
+    tokens = np.zeros(raw_length, np.uint32)
+    row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens)
     example = objective.examples(row, generator(0, "examples"), vocabulary)
     types = {name: torch.from_numpy(array[:0] if array.ndim else array.reshape(1)).dtype for name, array in example.items()}
     return Batch({name: torch.zeros((rows, *array.shape), dtype=types[name]) for name, array in example.items()})

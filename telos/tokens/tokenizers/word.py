@@ -53,6 +53,9 @@ class Word(Tokenizer):
         backend.decoder = decoders.ByteLevel()
         return self.restore(finish(backend))
 
+    def largest_vocabulary(self) -> int | None:
+        return self.vocab_size
+
     def restore(self, content: str) -> "WordTokenizer":
         return WordTokenizer(self, content, [to_bytes(token) for token in tokens_by_id(content)])
 
