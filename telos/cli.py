@@ -228,6 +228,35 @@ def generate(  # noqa: PLR0917
         sys.stdout.flush()
 
 
+@app.command("import", epilog="Example:  telos import openai-community/gpt2 --out models/gpt2")
+def import_model(  # noqa: PLR0917
+    source: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A folder in the Hugging Face layout, or OWNER/NAME on the hub.")
+    ],
+    out: Out = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Of a model on the hub: branch, tag or commit.", show_default=False)
+    ] = None,
+    end_of_text: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="The token that ends a document, where its tokenizer does not say.")
+    ] = None,
+    begin_of_text: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="The token that begins one, where that is another.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make somebody's model a folder that every verb takes: weights, settings and tokenizer, each understood or refused by name.
+
+    HF_ENDPOINT names a mirror of the hub; with HF_HUB_OFFLINE=1 only its cache is read.
+    """
+    from telos import recipe
+    from telos.models import importing
+
+    facts = importing.import_model(source, out or recipe.default_folder([source], "models"), revision=revision,
+                                   end_of_text=end_of_text, begin_of_text=begin_of_text)  # fmt: skip
+    _answer(facts, as_json, importing.describe(facts))
+
+
 @app.command("list", epilog="Example:  telos list objectives")
 def list_family(
     family: Annotated[

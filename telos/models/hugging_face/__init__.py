@@ -76,10 +76,10 @@ def save_model(
         raise TelosError(f"a model for transformers must be a {', '.join(ARCHITECTURES)}",
                          f"no {nearest.name}, the nearest: {', '.join(f'{name}={getattr(spec, name)!r}' for name in other)}",
                          "change these settings, or save it as our own")  # fmt: skip
-    end = vocabulary.end_of_text
-    ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end}
+    begin, end = vocabulary.begin_of_text, vocabulary.end_of_text
+    ids = {"bos_token_id": begin, "eos_token_id": end, "pad_token_id": end}
     if spec.architecture == "encoder_decoder":
-        ids["decoder_start_token_id"] = end
+        ids["decoder_start_token_id"] = begin
     config = known.to_config(spec, vocabulary.size) | ids | {"dtype": dtype, "use_cache": True}
     if vocabulary.size > tokenizer.vocabulary.size:
         config["telos_special_tokens"] = vocabulary.specials
