@@ -22,10 +22,13 @@ docs/log.md); compiling to measure would take longer than most trainings gain.""
 LEAST_SCORES = 2**20
 """With fewer scores, attention is too small a part of a step for its kernel to matter."""
 
+MOST_MEASURED_SCORES = 2**22
+"""Of more, some rows are measured for all: each costs the same."""
+
 MARGIN = 1.3
 """The usual kernel stays unless the other is so much faster, so that noise alone does not make two equal runs differ."""
 
-TRIES = 4
+TRIES = 3
 
 
 def choose(
@@ -48,6 +51,7 @@ def choose(
         return "fused"
     if scores < LEAST_SCORES:
         return usual
+    rows = min(rows, max(1, MOST_MEASURED_SCORES // (num_heads * length * length)))
     generator = torch.Generator(device).manual_seed(0)
     heads = (num_heads, num_key_value_heads, num_key_value_heads)
     q, k, v = (
