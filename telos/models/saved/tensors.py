@@ -124,8 +124,9 @@ def _refuse_pickle(folder: Path, name: str) -> None:
     pickles = [path.name] if path.is_file() else sorted(p.name for pattern in PICKLES for p in folder.glob(pattern))
     if path.is_file():
         with open(path, "rb") as file:
-            if not file.read(4).startswith(_PICKLE_STARTS):
-                return
+            start = file.read(9)  # safetensors: eight bytes of the header's length, which may be any, and the header's first
+        if not start.startswith(_PICKLE_STARTS) or start.endswith(b"{"):
+            return
     if pickles:
         raise TelosError("a model's weights must be in safetensors, which holds numbers and nothing that runs",
                          f"a pickle: {pickles[0]} in {folder}",
