@@ -172,6 +172,17 @@ def test_a_pickle_is_refused_and_the_command_that_is_named_converts_it(folder, t
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x0480])
+def test_a_file_whose_length_reads_like_the_start_of_a_pickle_is_none(folder, length):
+    tensors = load_file(folder / "model.safetensors")
+    save_file(tensors, folder / "model.safetensors", metadata={"a": ""})
+    whole = (folder / "model.safetensors").read_bytes()
+    header = whole[8 : 8 + int.from_bytes(whole[:8], "little")]
+    (folder / "model.safetensors").write_bytes(length.to_bytes(8, "little") + header.ljust(length) + whole[8 + len(header) :])
+    assert (folder / "model.safetensors").read_bytes().startswith(length.to_bytes(2, "little"))
+    assert torch.equal(load_model(folder)[0].lm_head.bias, tensors["lm_head.bias"])
+
+
 def stored_weights(network) -> dict[str, torch.Tensor]:
     return dict(network.named_parameters())
 
