@@ -3,9 +3,10 @@
     TELOS_BENCH_KENLM=FOLDER python benchmarks/bench_ngram.py     # prints one JSON line; about a minute on two cores
 
 FOLDER holds the programs `lmplz` and `query`, built from the sources in kenlm (`pip download --no-deps --no-binary kenlm kenlm`;
-cmake, Boost).  Both estimate interpolated modified Kneser-Ney from the same sentences (lines) over the same vocabulary: the words of the
-training text, one token that is never seen (KenLM's <unk>; the text's own is written <UNK>), and the end.  Then KenLM scores the
-ARPA file that we wrote: the last digits differ, nothing else.  ``seconds``: of estimating, in turn, three times each.
+cmake, Boost).  Both estimate interpolated modified Kneser-Ney from the same sentences (lines) over the same vocabulary: the words
+of the training text, one token that is never seen (KenLM's <unk>; the text's own is written @unk@, since KenLM takes <UNK> for its
+own, too), and the end.  Then KenLM scores the ARPA file that we wrote: the last digits differ, nothing else.  ``seconds``: of
+estimating, in turn, three times each.
 """
 
 import json
@@ -31,7 +32,7 @@ MOST_DIFFERENCE = 0.005
 
 
 def sentences(split: str) -> list[list[str]]:
-    lines = (DATA / f"{split}.txt").read_text(encoding="utf-8").replace("<unk>", "<UNK>").split("\n")
+    lines = (DATA / f"{split}.txt").read_text(encoding="utf-8").replace("<unk>", "@unk@").split("\n")
     return [line.split() for line in lines if line.strip()]
 
 
