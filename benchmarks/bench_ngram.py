@@ -2,10 +2,10 @@
 
     TELOS_BENCH_KENLM=FOLDER python benchmarks/bench_ngram.py     # prints one JSON line; about a minute on two cores
 
-FOLDER holds the programs `lmplz` and `query`, built from the sources in kenlm (`pip download --no-deps --no-binary kenlm kenlm`;
+FOLDER holds the programs `lmplz` and `query`, built from the sources in kenlm (pip download --no-deps --no-binary kenlm kenlm;
 cmake, Boost).  Both estimate interpolated modified Kneser-Ney from the same sentences (lines) over the same vocabulary: the words
-of the training text, one token that is never seen (KenLM's <unk>; the text's own is written @unk@, since KenLM takes <UNK> for its
-own, too), and the end.  Then KenLM scores the ARPA file that we wrote: the last digits differ, nothing else.  ``seconds``: of
+of the training text, one token that is never seen (KenLM's <unk>; the text's own is written @unk@, as KenLM takes <UNK> for its
+own, too), and the end.  Then KenLM scores the ARPA file that we wrote: only the last digits differ.  ``seconds``: of
 estimating, in turn, three times each.
 """
 
