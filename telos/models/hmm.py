@@ -46,7 +46,7 @@ class HMM(Model):
 
     num_states: int = Field(64, ge=1, le=4096)
     iterations: int = Field(30, ge=1)
-    tolerance: float = Field(1e-3, ge=0)
+    tolerance: float = Field(1e-4, ge=0)
     restarts: int = Field(1, ge=1)
     pseudocount: float = Field(1.0, ge=0)
     piece_tokens: int = Field(256, ge=2)

@@ -20,7 +20,8 @@ NAMES = ("start_S", "cut_S", "transition_SS", "emission_SV")
 
 
 def parameters(states: int, size: int = 7, seed: int = 0) -> Parameters:
-    return Parameters.drawn(states, np.arange(1.0, size + 1), np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return Parameters.normalised(*(rng.random(shape) for shape in ((states,), (states,), (states, states), (states, size))))
 
 
 def stream(length: int, seed: int = 0) -> np.ndarray:

@@ -22,6 +22,9 @@ from torch import Tensor
 
 from telos.models.counting.packed import Packed
 
+CONCENTRATION, LEAST = 0.1, 1e-4
+"""Of the first transitions (docs/log.md, 2026-11-25)."""
+
 
 @dataclass(slots=True)
 class Parameters:
@@ -35,10 +38,11 @@ class Parameters:
 
     @classmethod
     def drawn(cls, states: int, frequencies_V: np.ndarray, rng: np.random.Generator) -> "Parameters":
-        """At random: uniform draws for the states (Rabiner 1989, section V.C: both random and uniform serve), and for the
-        tokens the text's ``frequencies_V`` times exponential draws, since a start near the data matters for emissions."""
+        """At random.  For the tokens the text's ``frequencies_V`` times exponential draws, since a start near the data matters
+        for emissions (Rabiner 1989, section V.C); for the states a few large transitions each, draws of a Dirichlet distribution
+        with concentration `CONCENTRATION`: where all are about alike, so are all states, and the first passes gain nothing."""
         return cls.normalised(
-            rng.random(states), rng.random(states), rng.random((states, states)),
+            rng.random(states), rng.random(states), rng.gamma(CONCENTRATION, size=(states, states)) + LEAST,
             frequencies_V * rng.exponential(size=(states, len(frequencies_V))),
         )  # fmt: skip
 
