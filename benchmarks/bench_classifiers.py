@@ -7,8 +7,8 @@ MR, Subj, CR and the long movie reviews: 10-fold cross-validation, as published 
 trained on the 6,920 sentences alone and measured on the 872 of the development set, while the published figure trained on 77,000
 phrases too.  TREC: the published test set is not here; 10 folds of its training set, so that a tenth less is trained on and the
 documents are others.  ``within_one_error``: our accuracy is not below the published one by more than our own standard error,
-√(p (1 − p) ÷ documents).  Everything is trained in fp32 on one thread, which for networks so small is as fast; a tokenizer of each
-fold's own training part.
+√(p (1 − p) ÷ documents).  Everything is trained in fp32 on one thread, which for networks so small is as fast; a tokenizer of
+each fold's own training part.
 ``movie_reviews_seconds``: training bag_of_embeddings on all 2,000 reviews, tokenizer and token store included.
 """
 
@@ -54,7 +54,7 @@ Texts = list[tuple[str, str]]
 
 
 def table(name: str) -> Texts:
-    lines = (DATA / "text-cls-en" / name).read_text(encoding="utf-8").splitlines()
+    lines = (DATA / "text-cls-en" / name).read_text(encoding="utf-8").split("\n")
     return [(text, label) for label, text in (line.split("\t", 1) for line in lines if line)]
 
 
@@ -87,10 +87,10 @@ def learn(kind: str, settings: dict[str, Any], texts: Texts, folder: Path) -> tu
     network, objective = Model.parse({"kind": kind} | settings["model"]).build(vocabulary), Classification()
     owned = objective.build(network, vocabulary)
     batches = DocumentBatches(store, objective.raw_length(network.context_length), settings["batch_tokens"], 1)
+    how = Train(budget=f"{settings['epochs']} epochs", precision="fp32", threads=1, watchers=(), checkpoint_every="0 steps")
     train(network, objective, owned, optimizer=Optimizer.parse({"kind": "adamw", "learning_rate": settings["learning_rate"]}),
           schedule=Schedule.parse({"kind": "cosine"}), batches=batches, vocabulary=vocabulary, folder=folder, data_hash="",
-          settings=Train(budget=f"{settings['epochs']} epochs", precision="fp32", threads=1, watchers=(), checkpoint_every="0 steps"),
-          )  # fmt: skip
+          settings=how)  # fmt: skip
     return Trainable(network, owned), tokenizer
 
 

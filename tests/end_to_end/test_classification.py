@@ -112,7 +112,7 @@ def test_other_models_learn_it_too(telos, reviews, tmp_path, model):
     answer = telos.answer("train", recipe, "corpus.kind=files", f"corpus.path={reviews}", *LABELLED, f"model.kind={model}",
                           *SMALL[model], *FAST, "--out", tmp_path / "run")  # fmt: skip
     assert answer["accuracy"] > 0.8
-    told = telos.answer("classify", tmp_path / "run/model", "the plot is wonderful; the music is moving")
+    told = telos.answer("classify", tmp_path / "run/model", review("en", 999)[0])
     assert told["classifications"][0]["label"] == "good"
     (tmp_path / "text.txt").write_text("a text")
     must, found, fix = telos.refuses("score", tmp_path / "run/model", tmp_path / "text.txt")
