@@ -58,7 +58,8 @@ class HMM(Model):
 
     def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
         """π, A and B in float64, five times over while they are fitted; four float32 numbers for each state and token of a batch,
-        and some 40 bytes a token (measured: tests/models/test_sizing.py).  A token takes one product with A to predict."""
+        and some 40 bytes a token (measured with batches one after another; side by side there are as many as threads).  A token
+        takes one product with A to predict."""
         states, fitted = self.num_states, min(training_tokens, self.fit_tokens)
         numbers = states * (2 + states + vocabulary.size)
         batch = min(fitted, max(1, BATCH_NUMBERS // states))

@@ -28,7 +28,11 @@ class SoftmaxRegression(Window):
 
 class SoftmaxRegressionNetwork(WindowNetwork):
     """A built `SoftmaxRegression`.  Its hidden values are the windows' token ids, its output layer the whole model; it computes
-    in the type of its parameters, since it multiplies nothing."""
+    in the type of its parameters, since it multiplies nothing.
+
+    Initialisation: zero, where the loss is log V; it is convex, so that every start leads to one optimum (Bishop 2006, section
+    4.3.4), and nothing needs to be drawn.
+    """
 
     def __init__(self, spec: SoftmaxRegression, vocabulary: Vocabulary):
         super().__init__(spec, vocabulary)

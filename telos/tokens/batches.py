@@ -105,4 +105,4 @@ def row_of(
     before = int(start + shifts[0])
     at_start = before == store.starts[documents[0]]
     previous = store.end_of_text if at_start else int(store.read(before - 1, before)[0])
-    return Row(tokens, previous, np.repeat(documents, counts), number, follows)
+    return Row(tokens, previous, np.repeat(documents, counts), number, follows=follows)

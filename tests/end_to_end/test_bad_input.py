@@ -171,7 +171,7 @@ def test_two_budgets(refused, texts, telos, tmp_path):
 
 def test_a_kind_that_is_not_there(refused, texts):
     must, _, fix = refused(texts, "model=transfomer")
-    assert "ngram, transformer" in must
+    assert "lstm, ngram, perceptron" in must
     assert fix == "write 'transformer'"
 
 

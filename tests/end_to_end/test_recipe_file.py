@@ -143,7 +143,7 @@ def test_layers_and_width_that_nobody_names_follow_the_budget(given, overrides, 
 
 
 def test_a_size_is_for_a_transformer_and_the_same_from_python():
-    assert recipe.resolve({"model": "ngram"}, ["train.budget=15m"])[0].dump()["model"] == {"kind": "ngram", "order": 5}
+    assert recipe.resolve({"model": "ngram"}, ["train.budget=15m"])[0].dump()["model"]["kind"] == "ngram"
     assert recipe.Run(train={"budget": "15m"}).model == recipe.resolve({}, ["train.budget=15m"])[0].model
     chosen = Transformer(num_layers=1)  # an object says all of itself
     assert recipe.Run(train=Train(budget="15m"), model=chosen).model == chosen

@@ -32,7 +32,7 @@ def model():
 def rows():
     rng = np.random.default_rng(1)
     lengths = [1, 9, 3, 0, 30, 2, 17, 5]
-    return [Row(rng.integers(0, 20, n), 20, np.zeros(n, np.int64), i, label=i % 3) for i, n in enumerate(lengths)]
+    return [Row(rng.integers(0, 20, n), 20, np.full(n, i), i, label=i % 3) for i, n in enumerate(lengths)]
 
 
 def test_each_value_stands_at_its_own_row_however_they_are_grouped(model, rows, monkeypatch):

@@ -22,7 +22,8 @@ SMALL = {"num_layers": 2, "hidden_size": 12, "context_length": 24}
 
 def network(kind, vocabulary, **settings):
     """Weights of ordinary size: a fresh output layer is zero."""
-    made = Model.parse({"kind": kind} | SMALL | settings).build(vocabulary)
+    known = {name: value for name, value in SMALL.items() if name in Model.member(kind).model_fields}
+    made = Model.parse({"kind": kind} | known | settings).build(vocabulary)
     with torch.no_grad():
         for index, parameter in enumerate(made.parameters()):
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(index)) * 0.1)
