@@ -59,16 +59,16 @@ class NGram(Model):
     def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
         """At most so much, reached where no n-gram stands twice in ``training_tokens``; a parameter is a probability or a weight.
 
-        An n-gram takes 16 bytes and a context 8 (`BackOff`).  Counting takes some 125 bytes a token, smoothing some 66 an n-gram,
-        pruning some 110 (measured: tests/models/test_sizing.py).  Prediction looks up and computes next to nothing, so FLOPs are
+        An n-gram takes 16 bytes and a context 8 (`BackOff`).  Counting takes some 131 bytes a token, smoothing some 66 an n-gram,
+        pruning some 115 (measured: tests/models/test_sizing.py).  Prediction looks up and computes next to nothing, so FLOPs are
         left out.
         """
         size = vocabulary.size
         distinct = [min(training_tokens, size**length) for length in range(2, self.order + 1)]
         contexts = [size, *distinct[:-1]] if distinct else []
         held = 8 * size + 16 * sum(distinct) + 8 * sum(contexts)
-        counting = 12 * sum(distinct) + (125 if distinct else 28) * training_tokens
-        smoothing = (110 if self.prune_threshold else 66) * sum(distinct)
+        counting = 12 * sum(distinct) + (131 if distinct else 28) * training_tokens
+        smoothing = (115 if self.prune_threshold else 66) * sum(distinct)
         training = max(held, counting, smoothing) + 32 * size
         return Estimate(size + sum(distinct) + sum(contexts), None, training, held, held)
 
