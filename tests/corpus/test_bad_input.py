@@ -93,7 +93,8 @@ def test_a_missing_field_names_those_there_are(fill: Callable, fails: Callable) 
 def test_tables(fill: Callable, fails: Callable) -> None:
     assert fails(fill("t", {"a.csv": "id,body\n1,a longer text\n"})) == (
         "{}/t/a.csv must have the field 'text'", "fields id, body",
-        "name it: corpus.text_field=body, or leave the file out: corpus.exclude=PATTERN")  # fmt: skip
+        "name it: corpus.text_field=body, or leave the file out: corpus.exclude=PATTERN; "
+        "of a table without a header line name the columns: corpus.columns=[NAME, …]")  # fmt: skip
     assert fails(fill("t", {"a.csv": "id,text\n1,a\n2\n"})) == (
         "{}/t/a.csv:3 must have the column 'text'", "1 of the 2 columns", "mend or remove that row")  # fmt: skip
     assert fails(fill("t", {"a.csv": 'id,text\n1,"never closed\n'}))[:2] == (
