@@ -176,3 +176,12 @@ def test_values_that_are_asked_for():
         found = torch.bincount(numbers, minlength=7)
         assert (found.shape, live.now - before) == ((7,), 56)
         assert not possible(lambda: torch.unique(numbers))
+
+
+def test_an_encoder_holds_no_state():
+    """It reads both directions at once, so that nothing is continued."""
+    vocabulary = Vocabulary(99, "sizing", {END_OF_TEXT: 99})
+    encoder = Transformer(num_layers=2, hidden_size=32, num_heads=2, architecture="encoder")
+    estimate = encoder.estimate(vocabulary)
+    assert estimate.state_bytes == 0
+    assert estimate.parameters == sum(p.numel() for p in encoder.build(vocabulary).parameters())

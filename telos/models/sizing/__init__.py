@@ -144,7 +144,8 @@ def answer(spec: "Model", network: Any, length: int, live: Any) -> int:
         read = reading(spec, 1, length)
         read.segments_BT = None
         before = live.now
-        state = network.new_state(1, length) if spec.has_likelihood else None
+        # What reads its text as a whole, or in both directions, continues nothing.
+        state = network.new_state(1, length) if spec.has_likelihood and spec.patterns != {"bidirectional"} else None
         taken = live.now - before
         hidden = network.hidden(read, state)
         if spec.has_likelihood:
