@@ -274,3 +274,26 @@ def test_five_characters_on_tinyshakespeare(shared_data):
     model = NGram(order=5).build(Vocabulary(len(alphabet), "0" * 16, {END_OF_TEXT: len(alphabet)}))
     model.fit(ids[:cut])
     assert model.nll(ids[cut:]).mean() == pytest.approx(1.56, abs=0.01)
+
+
+@pytest.mark.parametrize("order", [2, 3, 5])
+def test_pieces_cut_out_of_documents_give_probabilities_after_any_context(order):
+    """Where nothing is known to stand before any n-gram of a context, its adjusted counts are all 0: it backs off."""
+    rng, end = np.random.default_rng(4), 40
+    pieces = [rng.integers(0, end, 6) for _ in range(9)]
+    tokens = np.concatenate(pieces)
+    starts = np.zeros(len(tokens), np.int8)
+    starts[::6] = 2
+    model = NGram(order=order).build(Vocabulary(end, "pieces", {END_OF_TEXT: end}))
+    model.fit(tokens, starts)
+    tables = count(tokens, end, end + 1, order, starts)
+    totals = [np.bincount(table.keys // (end + 1), weights=table.preceded) for table in tables[1:-1]]
+    seen = [np.bincount(table.keys // (end + 1)) for table in tables[1:-1]]
+    assert order == 2 or any(((total == 0) & (n > 0)).any() for total, n in zip(totals, seen, strict=True))
+    assert np.isfinite(model.nll(rng.integers(0, end + 1, 500))).all()
+    for piece in pieces:
+        for length in range(len(piece)):
+            assert np.exp(model.log_probabilities(piece[:length])).sum() == pytest.approx(1)
+            after = np.exp(model.log_probabilities(piece[3 : 3 + length]))
+            assert after.sum() == pytest.approx(1)
+            assert after.min() > 0

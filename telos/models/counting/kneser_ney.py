@@ -52,7 +52,9 @@ def estimate(tables: list[Counts], end: int, min_counts: tuple[int, ...] = ()) -
         totals = np.bincount(context, weights=counts, minlength=contexts)
         freed = np.bincount(context, weights=np.where(staying, off, counts), minlength=contexts)
         gammas = np.divide(freed, totals, out=np.ones(contexts), where=totals > 0)
-        shorter = (counts - off) / totals[context] + gammas[context] * shorter[table.suffixes]
+        # Of pieces, a context may stand before nothing whose own predecessor is known: it then says what its suffix says.
+        own = np.divide(counts - off, totals[context], out=np.zeros(len(counts)), where=totals[context] > 0)
+        shorter = own + gammas[context] * shorter[table.suffixes]
         model.append(table.keys, shorter, gammas)
     return model if all(one.all() for one in stay) else model.only(stay[1:])
 
