@@ -61,6 +61,9 @@ class Accuracy:
 def read_pairs(path: Path) -> Iterator[Pair]:
     """The pairs of a JSON Lines file (also .gz, .zst) with the fields ``sentence_good``, ``sentence_bad`` and, if there are
     groups, ``UID``.  `TelosError` with file and line where one is missing or no text."""
+    if not path.is_file():
+        raise TelosError("minimal pairs must be a file", f"a folder, {path}" if path.is_dir() else f"no file {path}",
+                         "give a JSON Lines file in BLiMP's form")  # fmt: skip
     with Stream(str(path)) as stream:
         for number, line, _ in utf8_lines(stream):
             if not line or line.isspace():

@@ -37,5 +37,7 @@ def test_it_knows_what_it_has_read(model, tmp_path):
 
 
 def test_a_file_that_is_not_there(model, tmp_path):
-    with pytest.raises(TelosError, match=r"nowhere\.jsonl"):
+    with pytest.raises(TelosError, match=r"must be a file\n  found: no file .*nowhere\.jsonl\n  to do: give a JSON Lines file"):
         run.evaluate(model, tmp_path / "nowhere.jsonl")
+    with pytest.raises(TelosError, match="found: a folder"):
+        run.evaluate(model, tmp_path)
