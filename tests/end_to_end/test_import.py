@@ -40,9 +40,11 @@ def test_a_folder_becomes_a_model_that_scores_and_writes(telos, theirs, made_up,
 
 
 def test_a_name_without_a_network_is_refused(telos, tmp_path):
-    must, found, fix = telos.refuses("import", "someone/small", "--out", tmp_path / "model", HF_HOME=str(tmp_path / "home"))
+    own = {"HF_HOME": str(tmp_path / "home"), "NETWORK_ATTEMPTS": str(tmp_path / "attempts.txt")}  # it may try; a run may not
+    must, found, fix = telos.refuses("import", "someone/small", "--out", tmp_path / "model", **own)
     assert must == "someone/small must be a folder here, or be fetched from https://huggingface.co"
     assert found.startswith("that cannot be reached: ")
+    assert "huggingface.co" in (tmp_path / "attempts.txt").read_text()
     assert "HF_ENDPOINT" in fix
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
     must = telos.refuses("import", "someone/small", "--out", tmp_path / "model", **offline)[0]

@@ -53,8 +53,7 @@ def estimate(tables: list[Counts], end: int, min_counts: tuple[int, ...] = ()) -
         freed = np.bincount(context, weights=np.where(staying, off, counts), minlength=contexts)
         gammas = np.divide(freed, totals, out=np.ones(contexts), where=totals > 0)
         # Of pieces, a context may stand before nothing whose own predecessor is known: it then says what its suffix says.
-        own = np.divide(counts - off, totals[context], out=np.zeros(len(counts)), where=totals[context] > 0)
-        shorter = own + gammas[context] * shorter[table.suffixes]
+        shorter = (counts - off) / np.where(totals > 0, totals, 1)[context] + gammas[context] * shorter[table.suffixes]
         model.append(table.keys, shorter, gammas)
     return model if all(one.all() for one in stay) else model.only(stay[1:])
 
