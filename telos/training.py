@@ -198,7 +198,7 @@ def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lan
 def _in_lanes(recipe: Run) -> bool:
     """Whether the model's state goes on from row to row: the rows must then be the stream itself, in order."""
     objective = recipe.objective
-    return recipe.model.carries_state and objective.needs == "causal" and objective.rows_together == 1
+    return recipe.model.carries_state and objective.needs == ("causal",) and objective.rows_together == 1
 
 
 def _validation_tokens(recipe: Run, folder: Path, pass_tokens: int) -> int:

@@ -20,20 +20,20 @@ def visible(
     segments_BT: Tensor | None = None,
     *,
     causal: bool,
-    prefix_B: Tensor | None = None,
+    prefix_BT: Tensor | None = None,
     window: int | None = None,
 ) -> Tensor:
     """bool (B or 1, T, T), true where query t (axis 1) sees key s (axis 2).
 
-    ``causal``: only s ≤ t, and any s < ``prefix_B``.  ``window``: causal, none before the last ``window`` tokens, the own among
+    ``causal``: only s ≤ t, and any s of the prefix.  ``window``: causal, none before the last ``window`` tokens, the own among
     them; in both directions, |t − s| ≤ window ÷ 2.
     """
     allowed = torch.ones(length, length, dtype=torch.bool, device=device)
     if causal:
         allowed = allowed.tril()
     allowed = allowed[None]
-    if prefix_B is not None:
-        allowed = allowed | (torch.arange(length, device=device) < prefix_B[:, None])[:, None]
+    if prefix_BT is not None:
+        allowed = allowed | prefix_BT[:, None]
     if window is not None:
         allowed = allowed & within(distances(torch.arange(length, device=device)[None], length), window, causal)
     if segments_BT is not None:
@@ -46,9 +46,11 @@ def within(distances_BTS: Tensor, window: int, causal: bool) -> Tensor:
     return distances_BTS > -window if causal else distances_BTS.abs() <= window // 2
 
 
-def distances(positions_BT: Tensor, length: int) -> Tensor:
-    """Key's place − query's, (B, T, S), for keys at 0 … length − 1."""
-    return torch.arange(length, device=positions_BT.device) - positions_BT[:, :, None]
+def distances(positions_BT: Tensor, keys: int | Tensor) -> Tensor:
+    """Key's place − query's, (B, T, S), for keys at 0 … ``keys`` − 1, or at these places (B, S)."""
+    if isinstance(keys, int):
+        return torch.arange(keys, device=positions_BT.device) - positions_BT[:, :, None]
+    return keys[:, None] - positions_BT[:, :, None]
 
 
 def additive(allowed_BTS: Tensor, dtype: torch.dtype) -> Tensor:

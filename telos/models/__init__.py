@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telos.models.sizing import Dtype, Estimate, Training
     from telos.optim.optimizers import Optimizer
 
-Pattern = Literal["causal", "bidirectional", "prefix", "encoder_decoder"]
+Pattern = Literal["causal", "bidirectional", "prefix", "encoder_decoder", "dense"]
 Role = Literal["embedding", "matrix", "vector", "head"]
 
 
@@ -31,18 +31,25 @@ class Inputs:
     """What a network reads.
 
     ``tokens_BT``: int64.  ``segments_BT``: int32, a token sees only tokens of its own segment; None where a row is one
-    segment.  ``pattern``: who sees whom within a segment; ``prefix_B``: lengths of the part that all may see (pattern
-    "prefix").  ``source_BS``: the source tokens of an encoder-decoder, of which each row's first ``source_lengths_B`` count
-    (None: all); with a state, the source comes with the first tokens alone.  ``types_BT``: kinds of tokens (first or second
-    sentence) where a network has embeddings for them; None: all 0.
+    segment.  ``pattern``: who sees whom within a segment.  "prefix": causal, and the tokens where ``prefix_BT`` (bool) is true
+    are seen by all of their segment.  "dense": as ``visible_BTT`` says (bool, query, key), each token standing at its place in
+    ``positions_BT`` (int64), in whatever order they come.
+
+    ``source_BS``: the source tokens of an encoder-decoder, of which each row's first ``source_lengths_B`` count (None: all); with
+    a state, the source comes with the first tokens alone.  ``source_segments_BS``: int32, where a row has several sources, a token
+    reads that of its own segment (0 is padding).  ``types_BT``: kinds of tokens (first or second sentence) where a network has
+    embeddings for them; None: all 0.
     """
 
     tokens_BT: "Tensor"
     segments_BT: "Tensor | None" = None
     pattern: Pattern = "causal"
-    prefix_B: "Tensor | None" = None
+    prefix_BT: "Tensor | None" = None
+    visible_BTT: "Tensor | None" = None
+    positions_BT: "Tensor | None" = None
     source_BS: "Tensor | None" = None
     source_lengths_B: "Tensor | None" = None
+    source_segments_BS: "Tensor | None" = None
     types_BT: "Tensor | None" = None
 
 
@@ -66,6 +73,9 @@ class Model(Spec, family="telos.models", default="transformer"):
     carries_state: ClassVar[bool] = False
     """Whether its state has one size for any length (``values_BS``, a row each): it is then carried from row to row in
     training, and through a whole document in scoring and generation."""
+    packs_pairs: ClassVar[bool] = False
+    """Whether, of several sources and texts that stand one after another in a row, each text reads its own source alone
+    (``Inputs.source_segments_BS``)."""
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
         """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""

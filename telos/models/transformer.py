@@ -23,8 +23,8 @@ from telos.models.stacks.network import TransformerNetwork
 from telos.tokens.vocabulary import Vocabulary
 
 PATTERNS: dict[str, frozenset[Pattern]] = {
-    "decoder": frozenset({"causal", "prefix", "bidirectional"}),
-    "encoder": frozenset({"bidirectional"}),
+    "decoder": frozenset({"causal", "prefix", "bidirectional", "dense"}),
+    "encoder": frozenset({"bidirectional", "dense"}),
     "encoder_decoder": frozenset({"encoder_decoder"}),
 }
 
@@ -111,6 +111,7 @@ class Transformer(Model):
     initialization: Literal["identity", "normal"] = "identity"
 
     patterns: ClassVar[frozenset[Pattern]] = cast(frozenset[Pattern], _Patterns())
+    packs_pairs: ClassVar[bool] = True
     TRAINING_ONLY: ClassVar[tuple[str, ...]] = ("dropout", "attention_dropout", "stochastic_depth", "initialization")
     """Settings that change nothing of what a trained network says."""
 

@@ -51,7 +51,8 @@ class Loss:
 class Objective(Spec, family="telos.objectives", default="causal"):
     """Settings of an objective and, since most have no state, its behaviour."""
 
-    needs: ClassVar[Pattern] = "causal"
+    needs: ClassVar[tuple[Pattern, ...]] = ("causal",)
+    """Patterns by any of which a model can be trained, the preferred one first."""
     needs_likelihood: ClassVar[bool] = True
     """Whether it asks the model how probable a token is."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"
@@ -65,7 +66,7 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def scores_text(self) -> bool:
         """Whether a model that it trains says how probable a text is, token by token: a run then reports that of the held-out
         text, else what `measure` says of it."""
-        return self.unit == "stream" and self.needs == "causal"
+        return self.unit == "stream" and self.needs == ("causal",)
 
     def special_tokens(self) -> tuple[str, ...]:
         """Names of tokens to append to the vocabulary."""
@@ -80,10 +81,14 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model that gives a likelihood of text",
                              f"'{model.kind()}' reads a text as a whole and gives none",
                              "choose another model (telos list models), or objective=classification")  # fmt: skip
-        if self.needs not in model.patterns:
-            raise TelosError(f"objective '{self.kind()}' needs a model with {self.needs} attention",
+        if not model.patterns & set(self.needs):
+            raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model or objective")  # fmt: skip
+
+    def pattern(self, model: Model) -> Pattern:
+        """By which pattern this model is trained: the first of ``needs`` that it has."""
+        return next(pattern for pattern in self.needs if pattern in model.patterns)
 
     def build(self, model: Any, vocabulary: Vocabulary) -> "torch.nn.Module | None":
         """What the objective owns: trainable parts (heads, a generator) and frozen companions; None for most."""

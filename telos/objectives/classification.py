@@ -30,21 +30,13 @@ class Classification(Objective):
     ``pooling``: which values of the last layer the head reads; a model that reads a text as a whole gives one.  ``dropout``: of
     what is pooled."""
 
+    needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional", "causal")
     needs_likelihood: ClassVar[bool] = False
     unit: ClassVar[Literal["stream", "document"]] = "document"
     annotation: ClassVar[Literal["label", "target"] | None] = "label"
 
     pooling: Literal["mean", "last", "first"] = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
-
-    def check(self, model: Model) -> None:
-        """Any pattern serves by which a model reads one text."""
-        if model.learns_by == "gradient" and not model.patterns & {"bidirectional", "causal"}:
-            raise TelosError("objective 'classification' needs a model that reads one text",
-                             f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
-                             "choose another model (telos list models)")  # fmt: skip
-        if model.learns_by != "gradient":
-            super().check(model)
 
     def build(self, model: Any, vocabulary: Vocabulary) -> "Head":
         """The linear head, one row a class; `TelosError` where there are not two."""
@@ -60,10 +52,6 @@ class Classification(Objective):
         model.train(was_training)
         with one.device:  # not moved there afterwards: tensors without memory (`telos.models.sizing`) cannot be
             return Head(width, len(vocabulary.labels), self.dropout)
-
-    @staticmethod
-    def pattern(model: Model) -> Pattern:
-        return "bidirectional" if "bidirectional" in model.patterns else "causal"
 
     def raw_length(self, context_length: int) -> int:
         """Room is left for the end of text before the document."""

@@ -29,7 +29,7 @@ class Masked(Objective):
     """``mask_fraction``: of a row's tokens, to the nearest whole number but at least one.  ``random_fraction`` and
     ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are never hidden."""
 
-    needs: ClassVar[Pattern] = "bidirectional"
+    needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional",)
 
     mask_fraction: float = Field(0.15, gt=0, le=1)
     random_fraction: float = Field(0.1, ge=0, le=1)

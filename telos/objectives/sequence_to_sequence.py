@@ -29,7 +29,7 @@ class SequenceToSequence(Objective):
     ``max_target_tokens``: of a longer target the beginning is learned, and not that it ends there.
     """
 
-    needs: ClassVar[Pattern] = "encoder_decoder"
+    needs: ClassVar[tuple[Pattern, ...]] = ("encoder_decoder",)
     unit: ClassVar[Literal["stream", "document"]] = "document"
     annotation: ClassVar[Literal["label", "target"] | None] = "target"
 

@@ -16,8 +16,8 @@ SEGMENTS = torch.tensor([[0, 0, 1, 1, 1, 2], [5, 5, 5, 5, 0, 0]], dtype=torch.in
 @pytest.mark.parametrize("segments", [None, SEGMENTS])
 @pytest.mark.parametrize("prefix", [None, [3, 0]])
 def test_each_pair(causal, window, segments, prefix):
-    prefix_B = None if prefix is None else torch.tensor(prefix)
-    found = visible(6, CPU, segments, causal=causal, prefix_B=prefix_B, window=window).expand(2, 6, 6)
+    prefix_BT = None if prefix is None else torch.arange(6) < torch.tensor(prefix)[:, None]
+    found = visible(6, CPU, segments, causal=causal, prefix_BT=prefix_BT, window=window).expand(2, 6, 6)
     for row, t, s in itertools.product(range(2), range(6), range(6)):
         seen = s <= t if causal else True
         if prefix is not None:

@@ -122,18 +122,43 @@ def test_an_encoder_sees_both_ways(spec):
 @pytest.mark.parametrize("spec", [SMALL, SMALL.replace(windows=(3,)), SMALL.replace(positions="buckets")], ids=name)
 @torch.no_grad()
 def test_a_prefix_sees_itself_both_ways_with_a_state_and_without(spec):
-    net, lengths = network(spec), torch.tensor([7, 1, 4])
-    whole = values(net, read(spec, pattern="prefix", prefix_B=lengths))
+    net, prefix = network(spec), torch.arange(20) < torch.tensor([[7], [1], [4]])
+    whole = values(net, read(spec, pattern="prefix", prefix_BT=prefix))
     assert far(whole[1], values(net, read(spec))[1]) <= 1e-5  # a prefix of one token is causal
     changed = TOKENS.clone()
     changed[:, 5] = (changed[:, 5] + 1) % 49
-    moved = (values(net, read(spec, changed, pattern="prefix", prefix_B=lengths)) - whole).abs().amax(-1)
+    moved = (values(net, read(spec, changed, pattern="prefix", prefix_BT=prefix)) - whole).abs().amax(-1)
     assert moved[0, 0] > 1e-4
     assert moved[2, :5].max() <= 1e-5
     state = net.new_state(3, 20)
-    parts = [values(net, read(spec, TOKENS[:, :7], pattern="prefix", prefix_B=lengths), state)]
+    parts = [values(net, read(spec, TOKENS[:, :7], pattern="prefix", prefix_BT=prefix[:, :7]), state)]
     parts.append(values(net, read(spec, TOKENS[:, 7:]), state))
     assert far(torch.cat(parts, 1), whole) <= 1e-4
+
+
+@torch.no_grad()
+def test_a_prefix_is_seen_by_its_own_segment_alone():
+    net, segments = network(SMALL), torch.tensor([[0] * 6 + [1] * 14] * 3, dtype=torch.int32)
+    prefix = torch.zeros(3, 20, dtype=torch.bool)
+    prefix[:, :3] = prefix[:, 6:11] = True
+    packed = values(net, read(SMALL, pattern="prefix", prefix_BT=prefix, segments_BT=segments))
+    for part in (slice(0, 6), slice(6, 20)):
+        alone = values(net, read(SMALL, TOKENS[:, part], pattern="prefix", prefix_BT=prefix[:, part]))
+        assert far(packed[:, part], alone) <= 2e-5
+
+
+@pytest.mark.parametrize("spec", [*DECODERS, *ENCODERS], ids=name)
+@torch.no_grad()
+def test_tokens_in_another_order_say_the_same_at_their_places(spec):
+    """Pattern "dense": places and who sees whom as they usually are, given in a shuffled order."""
+    net, order = network(spec), torch.randperm(20, generator=torch.Generator().manual_seed(4))
+    usual = values(net, read(spec))
+    visible = torch.ones(20, 20, dtype=torch.bool)
+    if spec.architecture == "decoder":
+        visible = visible.tril()
+    given = Inputs(TOKENS[:, order], pattern="dense", positions_BT=order.expand(3, 20),
+                   visible_BTT=visible[order][:, order].expand(3, 20, 20))  # fmt: skip
+    assert far(values(net, given), usual[:, order]) <= 2e-5
 
 
 @torch.no_grad()
@@ -156,6 +181,19 @@ def test_padding_of_a_source_changes_nothing(spec):
         alone = Inputs(TOKENS[row : row + 1], pattern="encoder_decoder", source_BS=SOURCE[row : row + 1, :length])
         assert far(values(net, alone), padded[row : row + 1]) <= 1e-5
     assert far(padded[1], whole[1]) > 1e-3
+
+
+@pytest.mark.parametrize("spec", BOTH, ids=name)
+@torch.no_grad()
+def test_several_sources_in_a_row_are_read_each_by_its_own_text(spec):
+    net = network(spec)
+    segments = torch.tensor([[1] * 6 + [2] * 10 + [0] * 4] * 3, dtype=torch.int32)
+    of_source = torch.tensor([[1] * 3 + [2] * 5 + [0]] * 3, dtype=torch.int32)
+    packed = values(net, Inputs(TOKENS, segments, "encoder_decoder", source_BS=SOURCE, source_segments_BS=of_source))
+    assert packed.isfinite().all()
+    for part, read_part in ((slice(0, 6), slice(0, 3)), (slice(6, 16), slice(3, 8))):
+        alone = values(net, Inputs(TOKENS[:, part], pattern="encoder_decoder", source_BS=SOURCE[:, read_part]))
+        assert far(packed[:, part], alone) <= 2e-5
 
 
 # -- states -------------------------------------------------------------------------------------------------------------
@@ -308,10 +346,11 @@ def test_the_compiled_blocks_equal_the_plain_ones(spec):
     ("spec", "inputs", "with_state", "must", "found"),
     [
         (SMALL, {"pattern": "encoder_decoder"}, False,
-         "a decoder reads with one of the patterns bidirectional, causal, prefix", "'encoder_decoder'"),
+         "a decoder reads with one of the patterns bidirectional, causal, dense, prefix", "'encoder_decoder'"),
         (PAIRED, {"source_BS": None}, False, "an encoder-decoder needs a source beside its text", "no source"),
         (PAIRED, {"source_BS": None}, True, "an encoder-decoder needs a source beside its text", "no source at the first call"),
         (ENCODER, {}, True, "what sees both directions must be read whole", "a state to go on from"),
+        (SMALL, {"pattern": "dense"}, True, "what sees both directions must be read whole", "a state to go on from"),
         (SMALL, {"pattern": "bidirectional"}, True, "what sees both directions must be read whole", "a state to go on from"),
         (SMALL, {"tokens_BT": TOKENS[:2]}, True, "a state must have as many rows as the tokens that continue it",
          "3 rows, 2 of tokens"),
@@ -351,8 +390,8 @@ def test_an_odd_head_size_is_refused_for_rotary_positions_alone():
 
 
 def test_patterns_follow_the_architecture():
-    assert Transformer.patterns == SMALL.patterns == {"causal", "prefix", "bidirectional"}
-    assert ENCODER.patterns == {"bidirectional"}
+    assert Transformer.patterns == SMALL.patterns == {"causal", "prefix", "bidirectional", "dense"}
+    assert ENCODER.patterns == {"bidirectional", "dense"}
     assert PAIRED.patterns == {"encoder_decoder"}
 
 

@@ -107,7 +107,7 @@ def reading(spec: "Model", rows: int, length: int) -> "Inputs":
         tokens,
         torch.zeros(rows, length, dtype=torch.int32),
         pattern,
-        prefix_B=torch.zeros(rows, dtype=torch.int64) if pattern == "prefix" else None,
+        prefix_BT=torch.zeros(rows, length, dtype=torch.bool) if pattern == "prefix" else None,
         source_BS=torch.zeros_like(tokens) if pattern == "encoder_decoder" else None,
     )
 

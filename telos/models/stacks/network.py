@@ -91,7 +91,7 @@ class TransformerNetwork(nn.Module, Network):
                 raise TelosError("an encoder-decoder needs a source beside its text", "no source",
                                  "give Inputs.source_BS, or set model.architecture=decoder")  # fmt: skip
             return
-        if architecture == "encoder" or pattern == "bidirectional":
+        if architecture == "encoder" or pattern in ("bidirectional", "dense"):
             raise TelosError("what sees both directions must be read whole", "a state to go on from",
                              "give the whole text without a state")  # fmt: skip
         if architecture == "encoder_decoder" and inputs.source_BS is None and state.memory is None:
@@ -107,8 +107,11 @@ class TransformerNetwork(nn.Module, Network):
         tokens, segments = inputs.tokens_BT, inputs.segments_BT
         if self._compiled and segments is None:  # a mask of the shape that was compiled
             segments = torch.zeros_like(tokens, dtype=torch.int32)
-        both = self.spec.architecture == "encoder" or inputs.pattern == "bidirectional"
-        places = whole_places(tokens, segments, not both, inputs.prefix_B if inputs.pattern == "prefix" else None)
+        if inputs.pattern == "dense":
+            places = dense_places(inputs, self.spec.architecture == "decoder")
+        else:
+            both = self.spec.architecture == "encoder" or inputs.pattern == "bidirectional"
+            places = whole_places(tokens, segments, not both, inputs.prefix_BT if inputs.pattern == "prefix" else None)
         memory, penalties = self._memory(inputs) if self.encoder is not None else (None, [])
         values, more = self.model(self._embedded(tokens), inputs.types_BT, places, self._run, memory=memory)
         return values, penalties + more
@@ -120,13 +123,16 @@ class TransformerNetwork(nn.Module, Network):
             state.memory, _ = self._memory(inputs)
         positions = state.lengths_B[:, None] + torch.arange(tokens.shape[1], device=tokens.device)
         held = int(state.lengths_B.max()) + tokens.shape[1]
-        prefix = inputs.prefix_B if inputs.pattern == "prefix" else None
+        prefix = None
+        if inputs.pattern == "prefix" and inputs.prefix_BT is not None:
+            prefix = torch.zeros(len(tokens), held, dtype=torch.bool, device=tokens.device)
+            prefix.scatter_(1, positions, inputs.prefix_BT)
 
         def allowed(window: int | None) -> Tensor:
             distances = masks.distances(positions, held)
             seen = distances <= 0
             if prefix is not None:
-                seen = seen | (torch.arange(held, device=tokens.device) < prefix[:, None])[:, None]
+                seen = seen | prefix[:, None]
             return seen if window is None else seen & masks.within(distances, window, causal=True)
 
         places = Places(positions, positions, held, allowed)
@@ -138,13 +144,18 @@ class TransformerNetwork(nn.Module, Network):
         """What each decoder layer reads of the source."""
         assert self.encoder is not None
         assert inputs.source_BS is not None
-        source, lengths = inputs.source_BS, inputs.source_lengths_B
+        source, lengths, segments = inputs.source_BS, inputs.source_lengths_B, inputs.source_segments_BS
         columns = torch.arange(source.shape[1], device=source.device)
         counted = columns < (lengths[:, None] if lengths is not None else source.shape[1])
         counted = counted.expand(source.shape)
-        places = whole_places(source, (~counted).int(), causal=False, prefix_B=None)
+        places = whole_places(source, (~counted).int() if segments is None else segments, causal=False)
         values, penalties = self.encoder(self._embedded(source), None, places, self._run)
-        mask = masks.additive(counted[:, None], self.compute_dtype)
+        seen = counted[:, None]
+        if segments is not None:
+            assert inputs.segments_BT is not None
+            # A query of padding sees something too: nothing at all would be no number.
+            seen = (inputs.segments_BT[:, :, None] == segments[:, None]) | (inputs.segments_BT == 0)[:, :, None]
+        mask = masks.additive(seen, self.compute_dtype)
         crosses = [block.cross_attn for block in self.model.layers]
         return [Memory(*cross.keys_and_values(values), mask) for cross in crosses if cross is not None], penalties
 
@@ -208,13 +219,29 @@ class TransformerNetwork(nn.Module, Network):
         self._kernels = Kernels.compiled(self.head_weight.device)
 
 
-def whole_places(tokens_BT: Tensor, segments_BT: Tensor | None, causal: bool, prefix_B: Tensor | None) -> Places:
+def whole_places(tokens_BT: Tensor, segments_BT: Tensor | None, causal: bool, prefix_BT: Tensor | None = None) -> Places:
     """Places of rows that are read from their beginning."""
     length, device = tokens_BT.shape[1], tokens_BT.device
     places = torch.arange(length, device=device)[None]
     absolute = places if segments_BT is None else masks.places_in_segment(segments_BT)
 
     def allowed(window: int | None) -> Tensor:
-        return masks.visible(length, device, segments_BT, causal=causal, prefix_B=prefix_B, window=window)
+        return masks.visible(length, device, segments_BT, causal=causal, prefix_BT=prefix_BT, window=window)
 
     return Places(places, absolute, length, allowed)
+
+
+def dense_places(inputs: Inputs, one_way: bool) -> Places:
+    """Places of rows whose tokens stand and see as the inputs say.  ``one_way``: how far a window reaches is counted as where only
+    what comes before is seen."""
+    positions, visible = inputs.positions_BT, inputs.visible_BTT
+    assert positions is not None
+    assert visible is not None
+
+    def allowed(window: int | None) -> Tensor:
+        if window is None:
+            return visible
+        far = masks.distances(positions, positions).abs()
+        return visible & (far < window if one_way else far <= window // 2)
+
+    return Places(positions, positions, positions.shape[1], allowed, positions)

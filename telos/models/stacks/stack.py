@@ -27,16 +27,17 @@ Run = Callable[..., tuple[Tensor, Tensor | None]]
 class Places:
     """Where the tokens of a call stand.  ``places_BT``: in their row, for rotary positions and caches; ``absolute_BT``: in their
     document, for positions that are added.  ``num_keys``: S, how many keys there are.  ``allowed``: window → who sees whom, bool
-    (B or 1, T, S)."""
+    (B or 1, T, S).  ``keys_BS``: the keys' places, where they are not 0 … S − 1."""
 
     places_BT: Tensor
     absolute_BT: Tensor
     num_keys: int
     allowed: Callable[[int | None], Tensor]
+    keys_BS: Tensor | None = None
 
     def distances(self) -> Tensor:
         """Key's place − query's, (B or 1, T, S)."""
-        return masks.distances(self.places_BT, self.num_keys)
+        return masks.distances(self.places_BT, self.num_keys if self.keys_BS is None else self.keys_BS)
 
 
 class Stack(nn.Module):
