@@ -83,6 +83,11 @@ class Run(Spec):
         said = train.get("budget") if isinstance(train, dict) else getattr(train, "budget", None)
         return data | {"model": sized(data.get("model"), Train.model_fields["budget"].default if said is None else said)}
 
+    @model_validator(mode="after")
+    def _with_a_fitted_objective(self) -> "Run":
+        object.__setattr__(self, "objective", self.objective.fitted(self.model))  # frozen only from here on
+        return self
+
     def run(self, out: str | Path) -> "Result":
         """Text to measured model, with baselines and report, in the folder ``out``; continues what is there."""
         from telos import run

@@ -90,6 +90,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         """By which pattern this model is trained: the first of ``needs`` that it has."""
         return next(pattern for pattern in self.needs if pattern in model.patterns)
 
+    def fitted(self, model: Model) -> "Objective":
+        """These settings with what they leave to the model said; as they are where the model does not serve (see `check`)."""
+        return self
+
     def build(self, model: Any, vocabulary: Vocabulary) -> "torch.nn.Module | None":
         """What the objective owns: trainable parts (heads, a generator) and frozen companions; None for most."""
         return None

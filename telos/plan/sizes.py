@@ -87,6 +87,7 @@ def sizes(model: Model, objective: Objective, optimizer: Optimizer, settings: Tr
         found = model.estimate(plain, training_tokens=TRAINING_TOKENS)
         return Sizes(size, vocabulary_size is not None, 0, 0, {"float32": found})
     objective.check(model)
+    objective = objective.fitted(model)
     vocabulary = plain.with_specials(objective.special_tokens()).with_labels(("", "no"))  # how many classes weighs nothing
     drawn = _Drawn()
     estimates = {

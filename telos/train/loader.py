@@ -15,6 +15,10 @@ from telos.tokens.vocabulary import Vocabulary
 from telos.train.clock import Counted
 
 
+SAMPLED_ROWS = 16
+"""Rows that tell how wide batches are."""
+
+
 class Drawn(Counted, Protocol):
     """What training asks of batches; `telos.tokens.batches.Batches` and `telos.tokens.lanes.Lanes` are it."""
 
@@ -36,9 +40,12 @@ class Loader:
         self.batches, self.objective, self.vocabulary, self.seed, self.device = batches, objective, vocabulary, seed, device
         self._widths: dict[str, int] = {}
         if objective.unit == "stream":
-            # A batch of short rows alone is padded to the width of others: compiled code then meets one shape.
-            first = objective.examples(batches.row_at(0), generator(seed, "examples", 0, 0), vocabulary)
-            self._widths = {name: array.shape[0] for name, array in first.items() if array.ndim}
+            # Short rows are padded to the width of others, so that compiled code meets one shape but for rare wider batches.
+            for number in range(SAMPLED_ROWS):
+                example = objective.examples(batches.row_at(number), generator(seed, "examples", 0, number), vocabulary)
+                for name, array in example.items():
+                    if array.ndim:
+                        self._widths[name] = max(self._widths.get(name, 0), array.shape[0])
         self._pool = ThreadPoolExecutor(1, "telos-loader")
         self._ahead: tuple[int, Future[tuple[list[Row], Batch]]] | None = None
 

@@ -1,0 +1,160 @@
+"""What objectives share that make a source and a target of a text: how both are laid out for a model.
+
+    encoder_decoder   the encoder reads the source, the decoder the target
+    prefix            one row, source and target behind each other; the source is seen by all, its tokens are not predicted
+    causal            the same row, read left to right
+
+Raffel et al. 2020, "Exploring the Limits of Transfer Learning" (T5), section 3.2.1 (encoder-decoder, prefix and plain language
+model as ways to train on the same pairs); Tay et al. 2023, "UL2", section 3.1.  Each source and each target ends with the end of
+text, which also stands before the first of each document.  Documents of a row are laid out one after another, and none sees
+another.  Tests: tests/objectives/test_paired.py (every layout against a loop over documents; documents alone and together).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from telos.foundation.errors import TelosError
+from telos.models import Hidden, Inputs, Model, Pattern
+from telos.objectives import Batch, Example, Loss, Objective
+from telos.tokens.batches import Row
+from telos.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Layout = Literal["encoder_decoder", "prefix", "causal"]
+
+
+class Pairs(NamedTuple):
+    """Sources and targets of a row's documents, one after another: ids (int64), and which document each belongs to, 0, 1, 2 …
+    in order; both without the ends of text."""
+
+    sources: np.ndarray
+    source_documents: np.ndarray
+    targets: np.ndarray
+    target_documents: np.ndarray
+    documents: int
+
+
+class Paired(Objective):
+    """Settings that these objectives share.
+
+    ``layout``: null for the first of encoder_decoder, prefix, causal that the model has.
+    """
+
+    needs: ClassVar[tuple[Pattern, ...]] = ("encoder_decoder", "prefix", "causal")
+
+    layout: Layout | None = None
+
+    def fitted(self, model: Model) -> "Objective":
+        if self.layout is not None or not model.patterns & set(self.needs):
+            return self
+        return self.replace(layout=self.pattern(model))
+
+    def check(self, model: Model) -> None:
+        super().check(model)
+        layout = self.layout or self.pattern(model)
+        if layout not in model.patterns:
+            raise TelosError(f"objective.layout must be a pattern of the model, one of {', '.join(sorted(model.patterns))}",
+                             layout, "set objective.layout=null, or choose another model")  # fmt: skip
+        if layout == "encoder_decoder" and not model.packs_pairs:
+            raise TelosError(f"objective '{self.kind()}' needs an encoder-decoder that reads several texts of a row apart",
+                             f"'{model.kind()}' reads one",
+                             "choose model={kind: transformer, architecture: encoder_decoder}")  # fmt: skip
+
+    @property
+    def laid_out(self) -> Layout:
+        assert self.layout is not None, "an objective is fitted to its model before it makes examples"
+        return self.layout
+
+    def pairs(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Pairs:
+        """What is read and what is predicted."""
+        raise NotImplementedError
+
+    def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
+        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text)
+
+    def weights(self, batch: Batch) -> Mapping[str, float]:
+        return {"nll": float(batch["weights"].double().sum())}
+
+    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        return Loss({"nll": (self._nll(model, batch).sum(), 1.0)})
+
+    def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
+        """Nats and number of predicted tokens of each row, (B,) each: the held-out figure."""
+        weights_BT = batch["weights"]
+        nll_N, rows_N = self._nll(model, batch).double(), (weights_BT > 0).nonzero()[:, 0]
+        nats_B = nll_N.new_zeros(len(weights_BT)).index_add_(0, rows_N, nll_N)
+        return {"nats_per_target_token": (nats_B, weights_BT.sum(1))}
+
+    def _nll(self, model: Any, batch: Batch) -> "Tensor":
+        """Nats of the predicted tokens (N,); the output layer is asked for these alone."""
+        columns = batch.columns
+        inputs = Inputs(batch["tokens"], batch["segments"], self.laid_out, prefix_BT=columns.get("prefix"),
+                        source_BS=columns.get("source"), source_segments_BS=columns.get("source_segments"))  # fmt: skip
+        chosen = batch["weights"] > 0
+        hidden = model.hidden(inputs)
+        return model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]
+
+
+def pieces_of(row: Row, end_of_text: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """(tokens int64 without the ends of text, which piece of the row each is in, how many pieces): a piece is what the row has
+    of a document."""
+    begins = np.empty(len(row.documents), bool)
+    begins[:1] = True
+    np.not_equal(row.documents[1:], row.documents[:-1], out=begins[1:])
+    pieces = np.cumsum(begins) - 1
+    kept = row.tokens != end_of_text
+    return row.tokens[kept].astype(np.int64), pieces[kept], int(pieces[-1]) + 1 if len(pieces) else 0
+
+
+def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
+    """A row's example.  Segments count from 1: padding, which is 0, is no document's.
+
+    Columns: ``tokens``, ``targets``, ``segments``, ``weights``; and ``source``, ``source_segments`` of an encoder-decoder, or
+    ``prefix`` (bool: whether a token is seen by all of its segment).
+    """
+    numbers = np.arange(pairs.documents)
+    ends = np.full(pairs.documents, end_of_text, np.int64)
+    sources, source_segments = _joined((pairs.sources, pairs.source_documents), (ends, numbers))
+    targets, target_segments = _joined((pairs.targets, pairs.target_documents), (ends, numbers))
+    if layout == "encoder_decoder":
+        return {
+            "tokens": _shifted(targets, target_segments, end_of_text),
+            "targets": targets,
+            "segments": (target_segments + 1).astype(np.int32),
+            "weights": np.ones(len(targets), np.float32),
+            "source": sources,
+            "source_segments": (source_segments + 1).astype(np.int32),
+        }
+    both, places = _joined((sources, 2 * source_segments), (targets, 2 * target_segments + 1))
+    segments, is_target = places >> 1, (places & 1).astype(bool)
+    example = {
+        "tokens": _shifted(both, segments, end_of_text),
+        "targets": both,
+        "segments": (segments + 1).astype(np.int32),
+        "weights": is_target.astype(np.float32),
+    }
+    if layout == "causal":
+        return example
+    prefix = np.empty(len(both), bool)
+    prefix[:1] = True
+    np.logical_or(~is_target[:-1], segments[1:] != segments[:-1], out=prefix[1:])
+    return example | {"prefix": prefix}
+
+
+def _joined(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and their places, sorted by place; of one place, those of the first come before those of the second."""
+    ids, places = (np.concatenate(parts) for parts in zip(first, second, strict=True))
+    order = np.argsort(places, kind="stable")
+    return ids[order], places[order]
+
+
+def _shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:
+    """What stands before each id in its segment; the end of text before the first."""
+    shifted = np.empty_like(ids)
+    shifted[:1] = end_of_text
+    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], end_of_text)
+    return shifted
