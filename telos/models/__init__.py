@@ -36,9 +36,9 @@ class Inputs:
     ``positions_BT`` (int64), in whatever order they come.
 
     ``source_BS``: the source tokens of an encoder-decoder, of which each row's first ``source_lengths_B`` count (None: all); with
-    a state, the source comes with the first tokens alone.  ``source_segments_BS``: int32, where a row has several sources, a token
-    reads that of its own segment (0 is padding).  ``types_BT``: kinds of tokens (first or second sentence) where a network has
-    embeddings for them; None: all 0.
+    a state, the source comes with the first tokens alone.  ``source_segments_BS``: int32, where a row has several sources; a
+    token reads that of its own segment (0 is padding).  ``types_BT``: kinds of tokens (first or second sentence) where a network
+    has embeddings for them; None: all 0.
     """
 
     tokens_BT: "Tensor"

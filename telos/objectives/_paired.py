@@ -122,7 +122,7 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
     targets, target_segments = _joined((pairs.targets, pairs.target_documents), (ends, numbers))
     if layout == "encoder_decoder":
         return {
-            "tokens": _shifted(targets, target_segments, end_of_text),
+            "tokens": shifted(targets, target_segments, end_of_text),
             "targets": targets,
             "segments": (target_segments + 1).astype(np.int32),
             "weights": np.ones(len(targets), np.float32),
@@ -132,7 +132,7 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
     both, places = _joined((sources, 2 * source_segments), (targets, 2 * target_segments + 1))
     segments, is_target = places >> 1, (places & 1).astype(bool)
     example = {
-        "tokens": _shifted(both, segments, end_of_text),
+        "tokens": shifted(both, segments, end_of_text),
         "targets": both,
         "segments": (segments + 1).astype(np.int32),
         "weights": is_target.astype(np.float32),
@@ -152,7 +152,7 @@ def _joined(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.n
     return ids[order], places[order]
 
 
-def _shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:
+def shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:
     """What stands before each id in its segment; the end of text before the first."""
     shifted = np.empty_like(ids)
     shifted[:1] = end_of_text

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
-from telos.models import Inputs, Model, Pattern
+from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary

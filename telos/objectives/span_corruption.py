@@ -20,8 +20,8 @@ from telos.tokens.vocabulary import Vocabulary
 
 
 class SpanCorruption(Paired):
-    """``noise_density``: share of the tokens that is hidden.  ``mean_span``: tokens of a span on average.  ``max_spans``: how many
-    sentinels there are; of a text with more spans the last stay as they are."""
+    """``noise_density``: share of the tokens that is hidden.  ``mean_span``: tokens of a span on average.  ``max_spans``: how
+    many sentinels there are; of a text with more spans the last stay as they are."""
 
     noise_density: float = Field(0.15, gt=0, lt=1)
     mean_span: float = Field(3.0, ge=1)

@@ -14,7 +14,6 @@ from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 from telos.train.clock import Counted
 
-
 SAMPLED_ROWS = 16
 """Rows that tell how wide batches are."""
 

@@ -30,17 +30,16 @@ def _pairs(sources, targets) -> Pairs:
 
 def _by_hand(sources, targets, layout):
     found = {name: [] for name in ("tokens", "targets", "segments", "weights", "source", "source_segments", "prefix")}
-    for i, (source, target) in enumerate(zip(sources, targets, strict=True), 1):
-        source, target = [*source, END], [*target, END]
+    for i, (read, written) in enumerate(zip(sources, targets, strict=True), 1):
+        source, target = [*read, END], [*written, END]
         if layout == "encoder_decoder":
             found["source"] += source
             found["source_segments"] += [i] * len(source)
-            source = []
-        whole = [*source, *target]
+        whole = target if layout == "encoder_decoder" else [*source, *target]
         found["tokens"] += [END, *whole[:-1]]
         found["targets"] += whole
         found["segments"] += [i] * len(whole)
-        found["weights"] += [0] * len(source) + [1] * len(target)
+        found["weights"] += [0] * (len(whole) - len(target)) + [1] * len(target)
         found["prefix"] += [True] * (len(source) + 1) + [False] * (len(target) - 1)
     dropped = ("prefix",) if layout == "encoder_decoder" else ("source", "source_segments")
     return {name: column for name, column in found.items() if name not in dropped and (name != "prefix" or layout == "prefix")}

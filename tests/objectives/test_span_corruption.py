@@ -22,8 +22,8 @@ def _row(tokens, documents) -> Row:
 
 def _t5_lengths(length, density, mean_span):
     """(source, target) of T5's published code (random_spans_helper), without the ends of text."""
-    noise = min(max(int(round(length * density)), 1), length - 1)
-    spans = max(int(round(noise / mean_span)), 1)
+    noise = min(max(round(length * density), 1), length - 1)
+    spans = max(round(noise / mean_span), 1)
     return length - noise + spans, noise + spans
 
 
@@ -57,12 +57,11 @@ def test_spans_begin_behind_a_gap_end_the_text_and_have_the_mean_length_asked_fo
 @given(
     documents=st.lists(st.lists(st.integers(0, END - 1), max_size=40), min_size=1, max_size=5),
     whole=st.booleans(),
-    density=st.floats(0.05, 0.9),
-    mean_span=st.floats(1, 10),
-    max_spans=st.integers(1, 100),
+    spans=st.tuples(st.floats(0.05, 0.9), st.floats(1, 10), st.integers(1, 100)),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_source_and_target_together_give_back_the_text(documents, whole, density, mean_span, max_spans, seed):
+def test_source_and_target_together_give_back_the_text(documents, whole, spans, seed):
+    density, mean_span, max_spans = spans
     stream = [[*document, END] for document in documents]
     if not whole and documents[-1]:
         stream[-1] = documents[-1]  # a row that ends in the middle of a document
@@ -75,18 +74,18 @@ def test_source_and_target_together_give_back_the_text(documents, whole, density
         source = example["source"][example["source_segments"] == i].tolist()
         target = example["targets"][example["segments"] == i].tolist()
         assert source[-1] == target[-1] == END
-        said, spans = source[:-1], {}
+        said, hidden = source[:-1], {}
         for token in target[:-1]:
             if token in sentinels:
-                assert token not in spans
-                spans[token] = []
+                assert token not in hidden
+                hidden[token] = []
                 last = token
             else:
-                spans[last].append(token)
-        assert all(spans.values())
-        assert [token for token in said if token in sentinels] == list(spans) == sorted(spans)
-        assert list(spans) == sorted(sentinels)[: len(spans)]
-        back = [t for token in said for t in spans.get(token, [token])]
+                hidden[last].append(token)
+        assert all(hidden.values())
+        assert [token for token in said if token in sentinels] == list(hidden) == sorted(hidden)
+        assert list(hidden) == sorted(sentinels)[: len(hidden)]
+        back = [t for token in said for t in hidden.get(token, [token])]
         assert back == document
 
 

@@ -232,8 +232,8 @@ def whole_places(tokens_BT: Tensor, segments_BT: Tensor | None, causal: bool, pr
 
 
 def dense_places(inputs: Inputs, one_way: bool) -> Places:
-    """Places of rows whose tokens stand and see as the inputs say.  ``one_way``: how far a window reaches is counted as where only
-    what comes before is seen."""
+    """Places of rows whose tokens stand and see as the inputs say.  ``one_way``: how far a window reaches is counted as where
+    only what comes before is seen."""
     positions, visible = inputs.positions_BT, inputs.visible_BTT
     assert positions is not None
     assert visible is not None
