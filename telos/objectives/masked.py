@@ -46,15 +46,13 @@ class Masked(Objective):
         return (MASK,)
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
-        """Segments count from 1: padding, which is 0, is then no document's, and nothing sees it."""
         targets = row.tokens.astype(np.int64)
         places = np.flatnonzero(targets != vocabulary.end_of_text)
         hidden = rng.permutation(places)[: max(1, round(self.mask_fraction * len(places)))]
         tokens, weights = targets.copy(), np.zeros(len(targets), np.float32)
         tokens[hidden] = self._shown(targets[hidden], rng, vocabulary)
         weights[hidden] = 1
-        segments = (np.cumsum(np.diff(row.documents, prepend=row.documents[0]) != 0) + 1).astype(np.int32)
-        return {"tokens": tokens, "targets": targets, "segments": segments, "weights": weights}
+        return {"tokens": tokens, "targets": targets, "segments": segments_from_one(row), "weights": weights}
 
     def _shown(self, targets: np.ndarray, rng: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
         """What stands in the place of hidden tokens."""
@@ -84,3 +82,8 @@ class Masked(Objective):
         hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern="bidirectional"))
         chosen = self._hidden(batch)
         return model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]
+
+
+def segments_from_one(row: Row) -> np.ndarray:
+    """The documents of a row counted from 1, int32 (n,): padding, which is 0, is then no document's, and nothing sees it."""
+    return (np.cumsum(np.diff(row.documents, prepend=row.documents[0]) != 0) + 1).astype(np.int32)
