@@ -3,8 +3,9 @@
     loss = E_t [ (1 ÷ t) Σ_{i hidden} −log p(x_i | x̃_t) ] ÷ |x|          (nats per token)
 
 an upper bound on the nats of the text under the process that unmasks tokens in random order, one at a time: the continuous-time
-limit of absorbing-state diffusion with the linear schedule, whose weight is 1 ÷ t.  Sahoo et al. 2024, "Simple and Effective
-Masked Diffusion Language Models", equation 10; Nie et al. 2025, "LLaDA" (arXiv:2502.09992), equation 3; Austin et al. 2021, "D3PM".
+limit of absorbing-state diffusion with the linear schedule, whose weight is 1 ÷ t.
+Sahoo et al. 2024, "Simple and Effective Masked Diffusion Language Models", equation 10; Nie et al. 2025, "LLaDA"
+(arXiv:2502.09992), equation 3; Austin et al. 2021, "D3PM".
 Tests: tests/objectives/test_masked_diffusion.py (the bound against the exact value over all maskings of a short text).
 """
 

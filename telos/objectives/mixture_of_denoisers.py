@@ -59,8 +59,9 @@ UL2 = (
 
 
 class MixtureOfDenoisers(Paired):
-    """``denoisers``: one is drawn for each row.  ``mode_tokens``: whether the source begins with ``<|mode_R|>``,
-    ``<|mode_S|>`` or ``<|mode_X|>``.  ``max_spans``: how many sentinels there are; of a text with more spans the last stay as they are."""
+    """``denoisers``: one is drawn for each row.  ``mode_tokens``: whether the source begins with its ``<|mode_R|>``,
+    ``<|mode_S|>`` or ``<|mode_X|>``.  ``max_spans``: how many sentinels there are; of a text with more spans the last stay as
+    they are."""
 
     denoisers: tuple[Denoiser, ...] = UL2
     mode_tokens: bool = True
