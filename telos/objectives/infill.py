@@ -1,0 +1,86 @@
+"""Infilling: the middle of a text after what comes before and behind it, by moving it to the end.
+
+    prefix, suffix, middle     <|fim_prefix|> p <|fim_suffix|> s <|fim_middle|> m <|endoftext|>
+    suffix, prefix, middle     <|fim_prefix|> <|fim_suffix|> s <|fim_middle|> p m <|endoftext|>
+    loss = −Σ_t log p(y_t | y_<t) ÷ |y|          (nats per token)
+
+A share of the texts is cut at two places, drawn evenly, and read in one of the two orders; the others stay as they
+are, so the model still writes from left to right.  Bavarian et al. 2022, "Efficient Training of Language Models to Fill in the
+Middle" (arXiv:2207.14255), section 3; the second order is that of its appendix D, which shares its form with the first.
+Tests: tests/objectives/test_infill.py (both orders by hand; a permutation of the text; texts that stay, against `causal`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from telos.models import Inputs
+from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives._paired import pieces_of, shifted
+from telos.objectives._spans import most
+from telos.tokens.batches import Row
+from telos.tokens.vocabulary import Vocabulary
+
+PREFIX, SUFFIX, MIDDLE = "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"
+
+
+class Infill(Objective):
+    """``rate``: share of the texts that are cut; of what a row has of a document, each.  ``suffix_first``: share of these read
+    in the second order.  A piece that is cut ends with the end of text, which says that the middle is whole; another is what
+    `causal` makes of it."""
+
+    rate: float = Field(0.5, ge=0, le=1)
+    suffix_first: float = Field(0.5, ge=0, le=1)
+
+    @property
+    def scores_text(self) -> bool:
+        """It writes from left to right, too."""
+        return self.rate < 1
+
+    def special_tokens(self) -> tuple[str, ...]:
+        return (PREFIX, SUFFIX, MIDDLE)
+
+    def raw_length(self, context_length: int) -> int:
+        """The most tokens of one document whose example fits."""
+        return max(1, most(context_length, lambda raw: raw + 4 <= context_length))
+
+    def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
+        end, (ids, pieces, count) = vocabulary.end_of_text, pieces_of(row, vocabulary.end_of_text)
+        names = [vocabulary.specials[name] for name in (PREFIX, SUFFIX, MIDDLE)]
+        edges = np.searchsorted(pieces, np.arange(count + 1))
+        # Only a row's last piece can go on behind the row.
+        open_piece = -1 if len(row.tokens) and row.tokens[-1] == end else count - 1
+        texts = []
+        for piece, (cut, second, *places) in enumerate(rng.random((count, 4))):
+            text = ids[edges[piece] : edges[piece + 1]]
+            if cut < self.rate:
+                at = sorted(int(place * (len(text) + 1)) for place in places)
+                texts.append(np.append(_cut(text, at, names, second < self.suffix_first), end))
+            else:
+                texts.append(text if piece == open_piece else np.append(text, end))
+            if piece == 0:
+                goes_on = cut >= self.rate and row.previous != end
+        targets = np.concatenate(texts)
+        segments = np.repeat(np.arange(count), [len(text) for text in texts])
+        inputs = shifted(targets, segments, vocabulary.begin_of_text)
+        if goes_on:
+            inputs[0] = row.previous
+        weights = np.ones(len(targets), np.float32)
+        return {"tokens": inputs, "targets": targets, "segments": (segments + 1).astype(np.int32), "weights": weights}
+
+    def weights(self, batch: Batch) -> Mapping[str, float]:
+        return {"nll": float(batch["weights"].double().sum())}
+
+    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"]))
+        return Loss({"nll": ((model.nll(hidden, batch["targets"]) * batch["weights"]).sum(), 1.0)})
+
+
+def _cut(text: np.ndarray, places: list[int], names: list[int], suffix_first: bool) -> np.ndarray:
+    (start, stop), (prefix, suffix, middle) = places, names
+    before, inside, behind = text[:start], text[start:stop], text[stop:]
+    if suffix_first:
+        return np.concatenate([[prefix, suffix], behind, [middle], before, inside])
+    return np.concatenate([[prefix], before, [suffix], behind, [middle], inside])
