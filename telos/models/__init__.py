@@ -18,6 +18,7 @@ from telos.tokens.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+    from torch.nn import Embedding
 
     from telos.models.sizing import Dtype, Estimate, Training
     from telos.optim.optimizers import Optimizer
@@ -129,6 +130,18 @@ class Network(ABC):
     def over_logits(self, hidden: Hidden, function: "Callable[[Tensor], Tensor]") -> "Tensor":
         """``function`` (row-wise: (n, V) fp32 logits → (n, …)) over the logits, chunk by chunk, results joined to
         (B, T, …)."""
+
+    def embed(self, tokens_BT: "Tensor") -> "Tensor":
+        """The embeddings of tokens, (B, T, E), before anything is done to them; `TelosError` of a network without a table."""
+        table = self.embedding_table()
+        if table is None:
+            raise TelosError("a model with an embedding for each token is needed", f"'{self.spec.kind()}' has none",
+                             "choose another model (telos list models)")  # fmt: skip
+        return table(tokens_BT)
+
+    def embedding_table(self) -> "Embedding | None":
+        """What tokens are looked up in; None where they are not."""
+        return getattr(self, "embed_tokens", None)
 
     @abstractmethod
     def new_state(self, rows: int, capacity: int) -> Any:

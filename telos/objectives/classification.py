@@ -20,6 +20,7 @@ from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
 from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives._width import width_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -44,13 +45,8 @@ class Classification(Objective):
             raise TelosError("classification needs documents of at least two classes",
                              f"{len(vocabulary.labels)}{': ' * bool(vocabulary.labels)}{', '.join(vocabulary.labels)}",
                              "name the field with the class: corpus.label_field=NAME")  # fmt: skip
-        was_training = model.training
-        model.train(False)
-        with torch.no_grad():
-            one = torch.zeros(1, 1, dtype=torch.int64, device=next(model.parameters()).device)
-            width = model.hidden(Inputs(one, pattern=self.pattern(model.spec))).values_BTD.shape[2]
-        model.train(was_training)
-        with one.device:  # not moved there afterwards: tensors without memory (`telos.models.sizing`) cannot be
+        width, device = width_of(model, self.pattern(model.spec))
+        with device:  # not moved there afterwards: tensors without memory (`telos.models.sizing`) cannot be
             return Head(width, len(vocabulary.labels), self.dropout)
 
     def raw_length(self, context_length: int) -> int:

@@ -159,6 +159,9 @@ class TransformerNetwork(nn.Module, Network):
         crosses = [block.cross_attn for block in self.model.layers]
         return [Memory(*cross.keys_and_values(values), mask) for cross in crosses if cross is not None], penalties
 
+    def embedding_table(self) -> nn.Embedding:
+        return self.model.embed_tokens
+
     def _embedded(self, tokens: Tensor) -> Tensor:
         return self.model.embed_tokens(tokens).to(self.compute_dtype)
 
