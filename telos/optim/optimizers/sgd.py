@@ -74,8 +74,8 @@ class SGDUpdater(Updater):
             used = [name for name in names if self.parameters[name].grad is not None]
             if not used:
                 continue
-            weights = [self.parameters[name] for name in used]
-            moves: list[Tensor] = [self.parameters[name].grad for name in used]  # type: ignore[misc]
+            weights: list[Tensor] = [self.parameters[name] for name in used]
+            moves: list[Tensor] | tuple[Tensor, ...] = [self.parameters[name].grad for name in used]  # type: ignore[misc]
             if decay:
                 moves = torch._foreach_add(moves, weights, alpha=decay)
             if momentum:
