@@ -25,9 +25,10 @@ from telos.optim.width import PLAIN
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
-    ``learning_rate``: far larger than an adaptive optimizer's, without momentum up to 30.  ``momentum``: μ.  ``nesterov``: look ahead along it.
-    ``weight_decay``: λ, of all but vectors (norm gains, biases) unless a group gives it; it goes through the gradient.
-    ``base_width``: the rates are those of a network of this width, others follow from it; None: as they stand, at any width.
+    ``learning_rate``: far larger than an adaptive optimizer's, without momentum up to 30.  ``momentum``: μ.  ``nesterov``: look
+    ahead along it.  ``weight_decay``: λ, of all but vectors (norm gains, biases) unless a group gives it; it goes through the
+    gradient.  ``base_width``: the rates are those of a network of this width, others follow from it; None: as they stand, at
+    any width.
     """
 
     width_powers: ClassVar[Mapping[str, int]] = PLAIN
