@@ -34,9 +34,9 @@ FinishReason = Literal["end_of_text", "stop", "length"]
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One continuation.  ``text``: the new text, without prompt, end of text, stop string, or bytes that are no character.
-    ``tokens``: the new ids, without the end of text.  ``log_probabilities``: of each of ``tokens`` under the model itself, in nats, before any
-    change by `Sampling`.  ``finish_reason``: the model ended the text, a stop string came, or ``max_tokens`` or the
-    model's context was used up ("length")."""
+    ``tokens``: the new ids, without the end of text.  ``log_probabilities``: of each of ``tokens`` under the model itself, in
+    nats, before any change by `Sampling`.  ``finish_reason``: the model ended the text, a stop string came, or
+    ``max_tokens`` or the model's context was used up ("length")."""
 
     text: str
     tokens: tuple[int, ...]
