@@ -84,6 +84,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     told["cost"] = _cost(prepared, trained, seconds)
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
     _save(trained, prepared, out, told, recipe)
+    drawn = pages.draw(told) if full else {}  # type: ignore[arg-type]
     seconds["model and report"] = time.perf_counter() - began
     total = trained.spent_seconds + time.perf_counter() - ended
     if (rest := total - sum(seconds.values())) > 0:
@@ -94,7 +95,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "peak_memory_bytes": machine.peak_memory_bytes() + facts.get("peak_memory_bytes", 0),
     }
     if full:
-        pages.write_report(out, told)  # type: ignore[arg-type]
+        pages.write_report(out, told, drawn)  # type: ignore[arg-type]
     else:
         files.write_json(out / "report.json", told)
     return Result(out, told)
