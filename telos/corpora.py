@@ -9,6 +9,7 @@ from telos.corpus.about import About
 from telos.corpus.clean import Clean
 from telos.corpus.corpus import CARD, PAGE, TIMINGS, Corpus
 from telos.corpus.engines import Engine
+from telos.corpus.inspect import BEFELL, named
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources import Source
 from telos.corpus.splits import SPLITS, Split
@@ -55,6 +56,7 @@ def build(paths: list[str], overrides: list[str], out: Path, file: Path | None =
              "documents": {s: corpus.count(s) for s in SPLITS}, "bytes": {s: corpus.bytes(s) for s in SPLITS}}  # fmt: skip
     shown = [f"{s}: {corpus.count(s)} documents, {format_bytes(corpus.bytes(s))}" for s in SPLITS]
     note = [corpus.split_note] if corpus.split_note else []
+    note += [line.strip() for kind, what, field in BEFELL for line in named(what, corpus.facts.get(kind, []), field)]
     return facts, "\n".join([f"corpus in {out}", *shown, *note, "", *timing_lines(corpus.funnel, corpus.seconds),
                              f"  {format_seconds(clock)} by the clock", "",
                              f"report in {out / PAGE}, data card in {out / CARD}"])  # fmt: skip
