@@ -116,7 +116,8 @@ def source_of(paths: list[str], overrides: Sequence[str] = ()) -> dict[str, Any]
     has the last word.  `TelosError` where they are of several kinds, or of one that takes none from the command line."""
     if not paths:
         return None
-    kinds = {_named_kind(overrides, paths)} - {None} or {_kind_of(path) for path in paths}
+    named = _named_kind(overrides, paths)
+    kinds = {_kind_of(path) for path in paths} if named is None else {named}
     if len(kinds) > 1:
         raise TelosError("the texts on a command line must come from one kind of source", ", ".join(sorted(kinds)),
                          "put them into a mixture: corpus.kind=mixture in a recipe (telos list sources)")  # fmt: skip
