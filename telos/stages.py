@@ -15,6 +15,7 @@ from telos import __version__
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.splits import SPLITS, SplitName
+from telos.corpus.timing import note_timings
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec, stable_hash
@@ -102,7 +103,10 @@ def _key(*parts: Any) -> str:
 
 
 def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
-    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
+    began = time.perf_counter()
+    corpus = build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
+    note_timings(corpus, time.perf_counter() - began)
+    return corpus
 
 
 def _require_whole_documents(run: Run, corpus: Corpus) -> None:
