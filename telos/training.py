@@ -190,8 +190,7 @@ def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lan
     objective, training = recipe.objective, recipe.training
     raw_length, together = objective.raw_length(context_length), objective.rows_together
     if objective.unit == "document":
-        return DocumentBatches(store, raw_length, training.batch_tokens, training.seed, together,
-                               steps_together=training.steps_together)  # fmt: skip
+        return DocumentBatches(store, raw_length, training.batch_tokens, training.seed, together)
     kind = Lanes if _in_lanes(recipe) else Batches
     return kind(store, raw_length, training.rows(raw_length, together), training.seed)
 

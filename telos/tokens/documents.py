@@ -2,11 +2,7 @@
 
 An epoch is the documents in a permutation keyed by (seed, epoch); a row is one document without the end of text behind it, cut
 at ``longest`` tokens.  Batch s holds rows s·B … s·B+B-1 of the endless sequence of epochs, so it is a pure function of (seed,
-step) as those of `telos.tokens.batches` are.
-
-With ``steps_together`` k > 1, the documents of k steps that follow one another are shared out among them by length, and the steps
-drawn in a random order: a step then holds texts of about one length and pads little (Khomenko et al. 2016, "Accelerating
-recurrent neural network training using sequence bucketing", arXiv:1708.05604).  Tests: tests/tokens/test_documents.py.
+step) as those of `telos.tokens.batches` are.  Tests: tests/tokens/test_documents.py.
 """
 
 import math
@@ -33,12 +29,9 @@ class DocumentBatches:
 
     in_lanes = False
 
-    def __init__(
-        self, store: TokenStore, longest: int, batch_tokens: int, seed: int, together: int = 1, *, steps_together: int = 1
-    ):
+    def __init__(self, store: TokenStore, longest: int, batch_tokens: int, seed: int, together: int = 1):
         assert longest > 0, longest
-        assert steps_together > 0, steps_together
-        self.store, self.longest, self.seed, self.steps_together = store, longest, seed, steps_together
+        self.store, self.longest, self.seed = store, longest, seed
         self._lengths = np.minimum(np.diff(store.starts) - 1, longest)
         self._epoch_tokens = int(self._lengths.sum())
         self.raw_length = max(1, math.ceil(self._epoch_tokens / store.num_documents))
@@ -67,26 +60,6 @@ class DocumentBatches:
         """(documents as they stand in the epoch, tokens drawn behind each); the last two epochs are kept."""
         if epoch not in self._orders:
             documents = generator(self.seed, "documents", epoch).permutation(self.store.num_documents)
-            if self.steps_together > 1:
-                documents = self._by_length(documents, epoch)
             kept = list(self._orders.items())[-1:]
             self._orders = dict(kept) | {epoch: (documents, np.cumsum(self._lengths[documents]))}
         return self._orders[epoch]
-
-    def _by_length(self, documents: np.ndarray, epoch: int) -> np.ndarray:
-        """The same documents, those of ``steps_together`` steps shared out by length, but for the step that two epochs share."""
-        lengths, rng = self._padded_lengths(), generator(self.seed, "lengths", epoch)
-        ordered, size = documents.copy(), self.steps_together * self.rows
-        for start in range(-epoch * len(documents) % self.rows, len(documents), size):
-            pool = documents[start : start + size]
-            pool = pool[np.argsort(lengths[pool], kind="stable")]
-            whole = len(pool) // self.rows * self.rows
-            steps = rng.permutation(pool[:whole].reshape(-1, self.rows))
-            ordered[start : start + len(pool)] = np.concatenate([steps.ravel(), pool[whole:]])
-        return ordered
-
-    def _padded_lengths(self) -> np.ndarray:
-        """(documents,) What a batch is padded to: a target's length where there is one, and then the text's own."""
-        if self.store.targets is None:
-            return self._lengths
-        return np.diff(self.store.targets.starts) * (self.longest + 1) + self._lengths
