@@ -14,7 +14,7 @@ from telos.objectives import collate
 from telos.objectives.causal import Causal
 from telos.objectives.classification import Classification
 from telos.tokens.batches import Row
-from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
 from telos.train.trainable import Trainable
 
@@ -55,6 +55,11 @@ def test_the_head_reads_what_the_network_made_of_each_text_alone(pooling):
         pooled = {"mean": values.mean(0), "last": values[-1], "first": values[0]}[pooling]
         linear = model.owned.linear
         torch.testing.assert_close(logits, linear.weight @ pooled + linear.bias, atol=1e-5, rtol=1e-5)
+
+
+def test_a_text_begins_with_a_tokenizers_own_begin_of_text():
+    vocabulary = VOCABULARY.with_specials((BEGIN_OF_TEXT,))
+    assert Classification().examples(rows()[0], RNG, vocabulary)["tokens"].tolist() == [21, 3, 5, 3]
 
 
 @pytest.mark.parametrize("spec", [TRANSFORMER, BagOfEmbeddings(hidden_size=8, buckets=50)], ids=lambda spec: spec.kind())
