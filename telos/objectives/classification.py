@@ -43,6 +43,10 @@ class Classification(Objective):
             raise TelosError("objective 'classification' needs a model that reads one text",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model (telos list models)")  # fmt: skip
+        if not model.has_values:
+            raise TelosError("objective 'classification' needs a model with hidden values, which tell the classes",
+                             f"'{model.kind()}' has none: its output layer is all of it",
+                             "choose another model (telos list models)")  # fmt: skip
         if model.learns_by != "gradient":
             super().check(model)
 

@@ -6,9 +6,10 @@ import torch
 from torch.nn import functional
 
 from telos.foundation.errors import TelosError
-from telos.models import Inputs
+from telos.models import Inputs, Model
 from telos.models.bag_of_embeddings import BagOfEmbeddings
 from telos.models.ngram import NGram
+from telos.models.softmax_regression import SoftmaxRegression
 from telos.models.transformer import Transformer
 from telos.objectives import collate
 from telos.objectives.causal import Causal
@@ -169,3 +170,14 @@ def test_what_is_refused():
     assert "learns by counting" in error.value.found
     Classification().check(BagOfEmbeddings())
     Classification().check(TRANSFORMER)
+
+
+def test_a_model_without_hidden_values_is_refused():
+    with pytest.raises(TelosError) as error:
+        Classification().check(SoftmaxRegression())
+    assert error.value.found == "'softmax_regression' has none: its output layer is all of it"
+    for kind in Model.kinds():
+        spec = Model.parse({"kind": kind})
+        if spec.learns_by == "gradient" and spec.patterns & {"bidirectional", "causal"} and spec.has_values:
+            network = spec.build(VOCABULARY)
+            assert network.hidden(Inputs(torch.tensor([[20, 3]]))).values_BTD.is_floating_point(), kind

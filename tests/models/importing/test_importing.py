@@ -167,7 +167,9 @@ def test_what_else_the_folder_keeps(theirs, tmp_path):
     lineage = json.loads((ours / "lineage.json").read_text())
     assert lineage["imported_from"] == str(folder)
     assert list(lineage["files"]) == ["model.safetensors"]
-    assert "telos generate" in describe(facts)
+    assert describe(facts).endswith(f"try:    telos generate {ours} --prompt …")
+    encoder = import_model(theirs("bert")[0], tmp_path / "encoder")
+    assert describe(encoder).endswith(f'try:    in Python: network, tokenizer = telos.load("{tmp_path / "encoder"}")')
     assert import_model(folder, ours)["model"] == str(ours), "an earlier model there is replaced"
 
 
