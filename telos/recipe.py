@@ -341,12 +341,18 @@ def members(name: str | None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for one in [name] if name else FAMILIES:
         base = family(one)
-        found[one] = {kind: _first_line(base.member(kind)) for kind in base.kinds()}
+        found[one] = {kind: _first_sentence(base.member(kind)) for kind in base.kinds()}
     return found
 
 
-def _first_line(member: type[Spec]) -> str:
-    return (sys.modules[member.__module__].__doc__ or "").strip().split("\n")[0]
+def _first_sentence(member: type[Spec]) -> str:
+    """The first lines of its module's documentation, up to one that ends a sentence."""
+    lines: list[str] = []
+    for line in (sys.modules[member.__module__].__doc__ or "").strip().split("\n"):
+        lines.append(line.strip())
+        if not line or line.endswith((".", ":")):
+            break
+    return " ".join(lines).strip()
 
 
 def schema() -> dict[str, Any]:

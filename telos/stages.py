@@ -52,9 +52,10 @@ def prepare(run: Run, folder: Path) -> Prepared:
     seconds["corpus"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    paired = "target" in run.corpus.annotations
-    tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []))
-    _stage(folder, "tokenizer", tokenizer_key, lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired))
+    paired, labelled = "target" in run.corpus.annotations, run.objective.annotation == "label"
+    tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
+    _stage(folder, "tokenizer", tokenizer_key,
+           lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled))  # fmt: skip
     tokenizer = load_tokenizer(folder / "tokenizer")
     seconds["tokenizer"] = time.perf_counter() - began
 
@@ -115,8 +116,10 @@ def _require_whole_documents(run: Run, corpus: Corpus) -> None:
                          "add documents, or choose split.kind=content with larger fractions")  # fmt: skip
 
 
-def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False) -> TrainedTokenizer:
-    """``targets``: also on the texts that documents are paired with."""
+def train_tokenizer(
+    spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False, labels: bool = False
+) -> TrainedTokenizer:
+    """``targets``: also on the texts that documents are paired with.  ``labels``: for telling their classes."""
 
     def texts() -> Iterator[str]:
         for document in corpus.documents("train"):
@@ -124,7 +127,7 @@ def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool 
             if targets:
                 yield str(document.metadata.get("target", ""))
 
-    trained = spec.train(texts, corpus.bytes("train"))
+    trained = (spec.train_for_labels if labels else spec.train)(texts, corpus.bytes("train"))
     with files.commit_folder(to) as folder:
         trained.save(folder)
     return trained

@@ -240,7 +240,7 @@ class Engine:
         met: Counter[int] = Counter()
         for prompt in prompts:
             given = self._ids(prompt, begin)
-            ids, source = ([self.model.vocabulary.end_of_text], given) if self._reads_source else (given, None)
+            ids, source = ([self.model.vocabulary.begin_of_text], given) if self._reads_source else (given, None)
             # The token after a full context can still be predicted, though not be read.
             room = limit if self._longest is None else min(limit, self._longest - len(ids) + 1)
             named = key(0, "prompt", *given)
