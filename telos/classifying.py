@@ -3,6 +3,7 @@
 Tests: tests/end_to_end/test_classification.py.
 """
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from telos.tokens.batches import Row
 from telos.train.trainable import Trainable
 
 SHOWN_CHARACTERS = 60
+
+_FILE_NAME = re.compile(r"\S+\.(txt|md|rst|html?|jsonl?|csv|tsv|parquet|pdf|docx|epub)(\.(gz|zst|bz2|xz))?", re.IGNORECASE)
+"""What is a name that was mistyped rather than a text."""
 
 
 class ClassifyRecipe(Spec):
@@ -99,10 +103,11 @@ def classify(folder: Path, loaded: tuple[Any, Any], words: list[str], overrides:
 
 def _texts(words: list[str], overrides: list[str]) -> tuple[list[str], list[str | None]]:
     """Texts, each with its label where that is known."""
-    files = len(words) == 1 and Path(words[0]).exists()
+    files = len(words) == 1 and _is_there(words[0])
     data: dict[str, Any] = {"corpus": {"kind": "files", "path": words[0]}} if files else {}
     recipe = ClassifyRecipe.parse(apply(data, overrides))
     if not files:
+        _refuse_names(words)
         texts = [recipe.clean.text(word) for word in words]
         if not texts:
             raise TelosError("telos classify takes a model and texts, or a file of them", "no text",
@@ -114,6 +119,23 @@ def _texts(words: list[str], overrides: list[str]) -> tuple[list[str], list[str 
     if not found:
         raise TelosError("a file to classify must hold a text", f"none in {words[0]}", "give a file or folder with text")
     return [recipe.clean.text(raw.text) for raw in found], [raw.metadata.get("label") for raw in found]
+
+
+def _is_there(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except OSError:  # a text that is too long for a name
+        return False
+
+
+def _refuse_names(words: list[str]) -> None:
+    for word in words:
+        if _is_there(word):
+            raise TelosError("telos classify takes one file or folder, or texts", f"{word}, and {len(words) - 1} more",
+                             "put the files into one folder, or ask for one after another")  # fmt: skip
+        if _FILE_NAME.fullmatch(word):
+            raise TelosError("a file to classify must be there", f"no file {word}",
+                             "correct the path; if it is a text, write a space behind it")  # fmt: skip
 
 
 def _short(text: str) -> str:

@@ -76,7 +76,7 @@ def run(
     from telos.foundation.machine import process_started
 
     paths, overrides = _split(words)
-    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), _one_budget(budget), recipe_file)
+    data = recipe.for_path(_at_most_one(paths, "telos run takes one path"), _one_budget(budget), recipe_file, overrides)
     made, _ = recipe.resolve(data, overrides)
     result = run.run(made, out or recipe.default_folder(paths), process_started())
     _answer(result.summary(), as_json, result.describe())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from telos.evaluate.minimal_pairs import Accuracy, accuracies, mean, read_pairs
-from telos.evaluate.score import network_nll
+from telos.evaluate.score import extent, network_nll
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
 from telos.models import Counting
@@ -65,7 +65,8 @@ def evaluate(load: Callable[[Path], tuple[Any, Any]], model: Path, pairs: Path) 
         raise TelosError("minimal pairs need a model that gives likelihoods", f"'{built.spec.kind()}' gives none",
                          "choose a language model (telos list models)")  # fmt: skip
     counting = isinstance(built, Counting)
-    longest = None if counting else max(1, built.context_length // 2)
+    window = 0 if counting else extent(built.spec)[0]
+    longest = None if counting else max(1, window // 2)
 
     def nll(tokens: np.ndarray) -> np.ndarray:
         if counting:
@@ -74,7 +75,7 @@ def evaluate(load: Callable[[Path], tuple[Any, Any]], model: Path, pairs: Path) 
 
         torch.set_num_threads(machine.cores())
         # Windows that overlap by half: a sentence of at most half a window is seen from its start.
-        return network_nll(built, tokens, stride=longest, what="minimal pairs")
+        return network_nll(built, tokens, context_length=window, stride=longest, what="minimal pairs")
 
     groups = accuracies(known, tokenizer.encode_batch, nll, built.vocabulary.end_of_text, longest)
     return Evaluated(model, files.sha256(model / "model.safetensors")[:16], pairs, groups)

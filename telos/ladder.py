@@ -56,7 +56,7 @@ class Ladder:
         """
         # While the process may still be at work.
         few = None if seen is None else counted(seen[0], self.held.tokens, self.vocabulary, self.order, seen[1]).nll
-        if self.process is not None and self.process.wait():
+        if self.process is not None and _end(self.process):
             return [], {"failed": f"The baselines could not be measured; {self.folder / 'log.txt'} says why."}
         result = read_facts(self.folder / RESULT_FILE)
         total = float(ours.bytes.sum())
@@ -80,7 +80,15 @@ class Ladder:
         """End the process, when the run ends without it."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait()
+            _end(self.process)
+
+
+def _end(process: subprocess.Popen) -> int:
+    """Wait for the process; its exit code.  Its input, without which it ends, is closed only then."""
+    code = process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    return code
 
 
 def start(folder: Path, held: HeldOut, *, corpus: Corpus, train_tokens: TokenStore, vocabulary: Vocabulary, order: int) -> Ladder:

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from telos.corpus.about import About
 from telos.corpus.clean import Clean
 from telos.corpus.engines import Engine
 from telos.corpus.sources import Source
+from telos.corpus.sources.hugging_face import is_saved_dataset
 from telos.corpus.split import Split
 from telos.default_size import sized
 from telos.evaluate.settings import Evaluate
@@ -101,22 +103,26 @@ class Run(Spec):
         return run.train(self, Path(out))
 
 
-def for_path(path: str | None, budget: str | None, file: str | Path | None = None) -> dict[str, Any]:
-    """Data of the recipe that `telos run PATH --recipe FILE --budget B` means."""
-    data = over_file(source_of([path] if path else []), file) | {"#": str(file or COMMAND_LINE)}
+def for_path(
+    path: str | None, budget: str | None, file: str | Path | None = None, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Data of the recipe that `telos run PATH --recipe FILE --budget B` means, before ``overrides`` are laid over it."""
+    data = over_file(source_of([path] if path else [], overrides), file) | {"#": str(file or COMMAND_LINE)}
     if budget is not None:
         data["train"] = (data.get("train") or {}) | {"budget": budget}
     return data
 
 
-def source_of(paths: list[str]) -> dict[str, Any] | None:
+def source_of(paths: list[str], overrides: Sequence[str] = ()) -> dict[str, Any] | None:
     """Settings of the source that paths and addresses on a command line mean; None where there are none.
 
     ``hf://OWNER/NAME`` is a dataset; an address that ends as web archives and lists of them do is an archive, any other a site to
-    crawl; the rest are files and folders.  `TelosError` where they are of several kinds."""
+    crawl; a folder that ``save_to_disk`` wrote is a dataset; the rest are files and folders.  An override ``corpus.kind=KIND``
+    has the last word.  `TelosError` where they are of several kinds, or of one that takes none from the command line."""
     if not paths:
         return None
-    kinds = {_kind_of(path) for path in paths}
+    named = _named_kind(overrides, paths)
+    kinds = {_kind_of(path) for path in paths} if named is None else {named}
     if len(kinds) > 1:
         raise TelosError("the texts on a command line must come from one kind of source", ", ".join(sorted(kinds)),
                          "put them into a mixture: corpus.kind=mixture in a recipe (telos list sources)")  # fmt: skip
@@ -132,8 +138,20 @@ def source_of(paths: list[str]) -> dict[str, Any] | None:
     return {"kind": kind, "start" if kind == "web" else "path": given}
 
 
+def _named_kind(overrides: Sequence[str], paths: list[str]) -> str | None:
+    """The kind of source that an override names; None where none does, or one that there is not, which is told later."""
+    named = [value for path, value in map(laid_over.parse, overrides) if path == ("corpus", "kind")]
+    if not named or named[-1] not in Source.kinds():
+        return None
+    kind = str(named[-1])
+    if kind not in ("files", "hugging_face", "warc", "web"):
+        raise TelosError(f"a source of kind {kind} has no place for texts on the command line", ", ".join(paths),
+                         f"leave them out, or leave corpus.kind={kind} out")  # fmt: skip
+    return kind
+
+
 def _kind_of(path: str) -> str:
-    if path.startswith("hf://"):
+    if path.startswith("hf://") or is_saved_dataset(path):
         return "hugging_face"
     if path.lower().startswith(("http://", "https://")):
         return "warc" if path.lower().removesuffix(".gz").endswith((".warc", ".wet", ".arc", ".paths")) else "web"
@@ -328,12 +346,18 @@ def members(name: str | None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for one in [name] if name else FAMILIES:
         base = family(one)
-        found[one] = {kind: _first_line(base.member(kind)) for kind in base.kinds()}
+        found[one] = {kind: _first_sentence(base.member(kind)) for kind in base.kinds()}
     return found
 
 
-def _first_line(member: type[Spec]) -> str:
-    return (sys.modules[member.__module__].__doc__ or "").strip().split("\n")[0]
+def _first_sentence(member: type[Spec]) -> str:
+    """The first lines of its module's documentation, up to one that ends a sentence."""
+    lines: list[str] = []
+    for line in (sys.modules[member.__module__].__doc__ or "").strip().split("\n"):
+        lines.append(line.strip())
+        if not line or line.endswith((".", ":")):
+            break
+    return " ".join(lines).strip()
 
 
 def schema() -> dict[str, Any]:

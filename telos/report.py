@@ -3,7 +3,6 @@
 import datetime
 import math
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,12 @@ from telos.ladder import Ladder
 from telos.models.saved import is_known_to_transformers, save_model
 from telos.objectives import _saved as saved_objective
 from telos.recipe import Run
-from telos.result import Result
+from telos.result import Result, impossible
 from telos.stages import Prepared
 from telos.training import Trained
 
+NAMED_FILES = 3
+"""Of the files that something was done to, so many are named."""
 PROMPT_TOKENS = 12
 """Held-out tokens that a sample begins with."""
 
@@ -59,7 +60,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held) + _few_steps(trained) + failed,
+        "notes": _notes(prepared, held) + _few_steps(trained) + _without_probability(ours, held) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind) if ours is not None else {},
         "baselines": climbed,
@@ -83,6 +84,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     told["cost"] = _cost(prepared, trained, seconds)
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
     _save(trained, prepared, out, told, recipe)
+    drawn = pages.draw(told) if full else {}  # type: ignore[arg-type]
     seconds["model and report"] = time.perf_counter() - began
     total = trained.spent_seconds + time.perf_counter() - ended
     if (rest := total - sum(seconds.values())) > 0:
@@ -93,7 +95,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "peak_memory_bytes": machine.peak_memory_bytes() + facts.get("peak_memory_bytes", 0),
     }
     if full:
-        pages.write_report(out, told)  # type: ignore[arg-type]
+        pages.write_report(out, told, drawn)  # type: ignore[arg-type]
     else:
         files.write_json(out / "report.json", told)
     return Result(out, told)
@@ -136,6 +138,10 @@ lineage.json says what it was made from.
 """
 
 
+def _without_probability(ours: Likelihood | None, held: HeldOut) -> list[str]:
+    return [impossible(ours, held.unit_kind)] if ours is not None and ours.impossible_units else []
+
+
 def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
     notes = [prepared.corpus.split_note] if prepared.corpus.split_note else []
     for stage in prepared.corpus.funnel:
@@ -147,7 +153,7 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
         notes.append(f"The text is far larger than this budget has time for: {counted(count, 'file')} "
                      f"({format_bytes(unread['bytes'])}) {_were(count)} not read, chosen by a hash of their names.")  # fmt: skip
     if repaired := prepared.corpus.facts.get("repaired"):
-        notes += _repaired([entry["encoding"] for entry in repaired])
+        notes.append(_repaired(repaired))
     if held.split != "test":
         notes.append("The recipe keeps no test text: the figures are of the validation text.")
     if held.part < 1:
@@ -157,14 +163,20 @@ def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
     return notes
 
 
-def _repaired(encodings: list[str]) -> list[str]:
+def _repaired(entries: list[dict[str, Any]]) -> str:
     """What was done to files that were not whole UTF-8: read in their own encoding, or with damaged places."""
-    damaged = sum(name.startswith("utf-8") for name in encodings)
-    told = [f"{counted(n, 'file')} {_were(n)} read as {name}" for name, n in sorted(Counter(encodings).items())
-            if not name.startswith("utf-8")]  # fmt: skip
-    if damaged:
-        told.append(f"{counted(damaged, 'file')} {_were(damaged)} UTF-8 with damaged places, which � stands for")
-    return [f"{'; '.join(told)}. corpus.json names {'it' if len(encodings) == 1 else 'them'}."]
+    found: dict[str, list[str]] = {}
+    for entry in sorted(entries, key=lambda entry: (entry["encoding"].startswith("utf-8"), entry["encoding"])):
+        damaged = entry["encoding"].startswith("utf-8")
+        how = "UTF-8 with damaged places, which � stands for" if damaged else f"read as {entry['encoding']}"
+        found.setdefault(how, []).append(entry["source"])
+    told = [f"{counted(len(names), 'file')} {_were(len(names))} {how} ({_first(names)})" for how, names in found.items()]
+    more = any(len(names) > NAMED_FILES for names in found.values())
+    return f"{'; '.join(told)}.{' corpus.json names them all.' * more}"
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:NAMED_FILES]) + " …" * (len(names) > NAMED_FILES)
 
 
 def _were(count: int) -> str:

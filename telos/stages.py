@@ -15,6 +15,7 @@ from telos import __version__
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.splits import SPLITS, SplitName
+from telos.corpus.timing import note_timings
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec, stable_hash
@@ -51,9 +52,10 @@ def prepare(run: Run, folder: Path) -> Prepared:
     seconds["corpus"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    paired = "target" in run.corpus.annotations
-    tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []))
-    _stage(folder, "tokenizer", tokenizer_key, lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired))
+    paired, labelled = "target" in run.corpus.annotations, run.objective.annotation == "label"
+    tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
+    _stage(folder, "tokenizer", tokenizer_key,
+           lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled))  # fmt: skip
     tokenizer = load_tokenizer(folder / "tokenizer")
     seconds["tokenizer"] = time.perf_counter() - began
 
@@ -102,7 +104,10 @@ def _key(*parts: Any) -> str:
 
 
 def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
-    return build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
+    began = time.perf_counter()
+    corpus = build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
+    note_timings(corpus, time.perf_counter() - began)
+    return corpus
 
 
 def _require_whole_documents(run: Run, corpus: Corpus) -> None:
@@ -111,8 +116,10 @@ def _require_whole_documents(run: Run, corpus: Corpus) -> None:
                          "add documents, or choose split.kind=content with larger fractions")  # fmt: skip
 
 
-def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False) -> TrainedTokenizer:
-    """``targets``: also on the texts that documents are paired with."""
+def train_tokenizer(
+    spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False, labels: bool = False
+) -> TrainedTokenizer:
+    """``targets``: also on the texts that documents are paired with.  ``labels``: for telling their classes."""
 
     def texts() -> Iterator[str]:
         for document in corpus.documents("train"):
@@ -120,7 +127,7 @@ def train_tokenizer(spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool 
             if targets:
                 yield str(document.metadata.get("target", ""))
 
-    trained = spec.train(texts, corpus.bytes("train"))
+    trained = (spec.train_for_labels if labels else spec.train)(texts, corpus.bytes("train"))
     with files.commit_folder(to) as folder:
         trained.save(folder)
     return trained

@@ -94,7 +94,7 @@ def _with_context(tokens: np.ndarray, previous: int, end: int) -> tuple[np.ndarr
 def check(recipe: Run) -> None:
     """Refuse, before anything is done, what could only fail at the end."""
     objective = recipe.objective
-    if recipe.model.learns_by == "gradient" or objective.unit == "document":
+    if recipe.model.learns_by == "gradient" or not objective.scores_text:
         objective.check(recipe.model)
     if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
         raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",

@@ -40,7 +40,14 @@ def test_blocks_of_one_length_are_one_row_of_the_table():
 
 
 def test_a_file_in_another_encoding_was_read_and_not_repaired():
-    assert report._repaired(["gb18030"]) == ["1 file was read as gb18030. corpus.json names it."]
-    assert report._repaired(["utf-8 with 1 damaged place", "gb18030", "utf-8 with 3 damaged places", "gb18030"]) == [
-        "2 files were read as gb18030; 2 files were UTF-8 with damaged places, which � stands for. corpus.json names them."
-    ]
+    def told(**encodings):
+        return report._repaired([{"source": f"{name}.txt", "encoding": encoding} for name, encoding in encodings.items()])
+
+    assert told(旧="gb18030") == "1 file was read as gb18030 (旧.txt)."
+    assert told(a="utf-8 with 1 damaged place", b="gb18030", c="utf-8 with 3 damaged places", d="cp1252", e="gb18030") == (
+        "1 file was read as cp1252 (d.txt); 2 files were read as gb18030 (b.txt, e.txt); "
+        "2 files were UTF-8 with damaged places, which � stands for (a.txt, c.txt)."
+    )
+    assert told(**dict.fromkeys("abcd", "cp1252")) == (
+        "4 files were read as cp1252 (a.txt, b.txt, c.txt …). corpus.json names them all."
+    )

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from telos import training
+from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json, write_json
 from telos.foundation.units import Duration
 from telos.objectives.causal import Causal
+from telos.recipe import Run
 from telos.train.settings import Train
 
 
@@ -88,3 +90,11 @@ def test_closing_takes_longer_on_a_slow_machine(monkeypatch):
     monkeypatch.setattr(training.machine, "slowness", lambda: 4.0)
     found = [training.closing_seconds(Duration.parse(budget)) for budget in ("10m", "60s", "10s", "9 steps")]
     assert found == [12, 9, 3, 12]
+
+
+def test_a_model_that_counts_has_no_objective_but_likelihood():
+    training.check(Run.parse({"model": {"kind": "ngram"}}))
+    with pytest.raises(TelosError) as error:
+        training.check(Run.parse({"model": {"kind": "ngram"}, "objective": {"kind": "masked"}}))
+    assert error.value.must == "objective 'masked' needs a model that learns by gradient"
+    assert error.value.found == "'ngram' learns by counting"

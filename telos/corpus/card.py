@@ -14,7 +14,7 @@ import yaml as yaml_1_1  # the hub reads the header as YAML 1.1, where "no" need
 from telos import __version__
 from telos.corpus.about import About
 from telos.corpus.corpus import CARD
-from telos.corpus.facts import personal_data, reasons, warnings
+from telos.corpus.facts import personal_data, reasons, totals, warnings
 from telos.corpus.report import percent, words
 from telos.corpus.splits import SPLITS
 from telos.corpus.steps import Step, steps_of
@@ -40,9 +40,8 @@ def card(facts: dict[str, Any]) -> str:
     steps = steps_of(facts["settings"])
     cards = templates("telos.corpus", html=False)
     cards.filters |= {"percent": percent, "words": words, "code": _code, "one_line": _one_line}
-    total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     text = cards.get_template("data_card.md.jinja").render(
-        header=_header(facts, total["documents"]), facts=facts, total=total, splits=SPLITS,
+        header=_header(facts), facts=facts, total=totals(facts), splits=SPLITS,
         about=_said(About.parse(facts["settings"]["about"])),
         steps=[(step, _inline(step.settings)) for step in steps], personal=personal_data(facts, steps),
         limits=limits(facts, steps), reasons=reasons(facts), notes=warnings(facts), version=__version__,
@@ -57,7 +56,7 @@ def _said(about: About) -> dict[str, str | None]:
     return {"title": about.title, "license": about.license, "purpose": about.purpose, "contact": about.contact}
 
 
-def _header(facts: dict[str, Any], documents: int) -> str:
+def _header(facts: dict[str, Any]) -> str:
     about, known = About.parse(facts["settings"]["about"]), facts["described"]["languages"]
     found = [code for code, n in sorted(known.items(), key=lambda item: (-item[1], item[0]))
              if n >= _LANGUAGE_SHARE * sum(known.values())]  # fmt: skip
@@ -65,7 +64,8 @@ def _header(facts: dict[str, Any], documents: int) -> str:
     if languages := about.languages or found:
         header["language"] = languages
     header["license"] = about.license or "unknown"
-    header["size_categories"] = [next((name for limit, name in _SIZES if documents < limit), "n>1B")]
+    rows = sum(part["documents"] for part in facts["splits"].values())
+    header["size_categories"] = [next((name for limit, name in _SIZES if rows < limit), "n>1B")]
     header["task_categories"] = ["text-generation"]
     header["tags"] = ["telos"]
     files = [{"split": split, "path": f"{split}/*.parquet"} for split in SPLITS if facts["splits"][split]["documents"]]

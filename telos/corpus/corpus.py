@@ -17,8 +17,9 @@ FACTS = "corpus.json"
 FORMAT = 2
 CARD, PAGE = "README.md", "corpus.html"
 TIMINGS = "timings.json"
-"""What building took, noted by the command line: not a part of the corpus, whose bytes do not depend on it."""
-EDITABLE = (CARD, TIMINGS)
+"""What building took: not a part of the corpus, whose bytes do not depend on it."""
+EDITABLE = (CARD, PAGE, TIMINGS)
+"""Files that the manifest does not seal: the card is the user's to complete, the page says in the end what the build took."""
 
 
 class Corpus:
@@ -35,8 +36,8 @@ class Corpus:
         self.hash: str = facts["hash"]
         """32 hexadecimal digits over the ids of all documents and their splits, so over every text and its source."""
         self.seconds: dict[str, float] = {}
-        """Stage → seconds of work, of all workers together: known of a corpus that was built just now, or where the command
-        line noted them (`TIMINGS`)."""
+        """Stage → seconds of work, of all workers together: known of a corpus that was built just now, or where they were
+        noted (`TIMINGS`)."""
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = False) -> "Corpus":

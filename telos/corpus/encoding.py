@@ -1,7 +1,8 @@
 """Bytes to text: which encoding a file is in, where nobody says.
 
-The ladder: a byte order mark decides; else UTF-8; else UTF-8 with a few damaged bytes; else GB18030 or Big5, if what
-comes out looks like Chinese; else Windows-1252, else Latin-1, which reads any bytes.
+The ladder: a byte order mark decides; else UTF-8; else UTF-8 with a few damaged bytes; else, where some lines surely are UTF-8,
+those as they are and the others by the rest of the ladder; else GB18030 or Big5, if what comes out looks like Chinese; else
+Windows-1252, else Latin-1, which reads any bytes.
 Test: tests/corpus/test_encoding.py (the same text in every encoding comes back equal).
 """
 
@@ -25,6 +26,9 @@ _CHINESE = (
 _PAIRED_SHARE = 0.5
 _EVERYDAY_SHARE = 0.5
 _DAMAGED_SHARE = 0.1
+_SURE_CHARACTERS = 3
+"""Of three bytes each, in a line of sound UTF-8: in GB18030 and Big5 their first bytes begin rare characters.  None of
+519,976 lines of laws and poems in these encodings is taken for UTF-8."""
 
 
 def mark(head: bytes) -> tuple[bytes, str] | None:
@@ -50,6 +54,28 @@ def _not_utf8(data: bytes) -> tuple[str, str]:
     sound = len(text) - len(text.encode("ascii", errors="ignore")) - text.count("\ufffd")
     if damaged < sound and damaged <= max(1, _DAMAGED_SHARE * sound):
         return text, f"utf-8 with {damaged} damaged place{'' if damaged == 1 else 's'}"
+    return _by_lines(data) or _other(data)
+
+
+def _by_lines(data: bytes) -> tuple[str, str] | None:
+    """The text of a file that was put together from several encodings, if UTF-8 surely is among them."""
+    lines = data.split(b"\n")
+    sound = [_sound(line) for line in lines]
+    if not any(sum(c > "\u07ff" for c in text) >= _SURE_CHARACTERS for text in sound if text):
+        return None
+    text, how = _other(b"\n".join(line for line, text in zip(lines, sound, strict=True) if text is None))
+    others = iter(text.split("\n"))
+    return "\n".join(next(others) if text is None else text for text in sound), f"utf-8 and {how}, line by line"
+
+
+def _sound(line: bytes) -> str | None:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _other(data: bytes) -> tuple[str, str]:
     for name in [*chinese_candidates(data), "cp1252"]:
         try:
             return data.decode(name), name

@@ -24,6 +24,12 @@ class Reason:
     share_of_all: float
 
 
+def totals(facts: dict[str, Any]) -> dict[str, int]:
+    """``documents`` (one that is cut by position counts once), ``bytes`` and ``characters`` of all splits together."""
+    sums = {name: sum(part[name] for part in facts["splits"].values()) for name in ("bytes", "characters")}
+    return {"documents": facts["funnel"][-1]["documents_out"]} | sums
+
+
 def reasons(facts: dict[str, Any]) -> list[Reason]:
     """In the order of the stages, those with most documents first."""
     whole = facts["funnel"][0]["documents_in"] if facts["funnel"] else 0
@@ -67,5 +73,5 @@ def warnings(facts: dict[str, Any]) -> list[str]:
             f"{unread['files']:,} files ({format_bytes(unread['bytes'])}) were not read, chosen by a hash of their names."
         )
     if broken := sum(stage["dropped"].get("quarantined", 0) for stage in facts["funnel"]):
-        found.append(f"{broken:,} inputs could not be read and are named below.")
+        found.append(f"{broken:,} {'input' if broken == 1 else 'inputs'} could not be read, named below.")
     return found

@@ -1,6 +1,6 @@
 """Bars as inline SVG: the figures of a corpus's page.
 
-Drawn here, not by matplotlib: the page is a part of the corpus, whose bytes must not follow a library's version, and a bar
+Drawn here, not by matplotlib: what the page says of a corpus must not follow a library's version, and a bar
 chart costs microseconds in place of tenths of a second.  Positions are shares of the width, so that a figure fits a phone
 without its letters shrinking; letters are set in the page's own fonts, Chinese included.  All text is escaped.
 Test: tests/corpus/test_figures.py.

@@ -26,6 +26,9 @@ _TITLES = {"documents_by_characters": "documents by characters", "documents_by_l
            "documents_by_language_confidence": "documents by confidence in the language",
            "documents_by_script": "documents by script", "documents_by_score": "documents by relevance",
            "by_source": "documents by source"}  # fmt: skip
+BEFELL = (("repaired", "read as another encoding", "encoding"), ("skipped", "skipped", "reason"),
+          ("quarantined", "could not be read", "reason"))  # fmt: skip
+"""Lists of inputs in corpus.json: (its name, what befell them, the field that says more)."""
 _SCRIPTS = {
     "latin": ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF)),
     "han": ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
@@ -139,8 +142,8 @@ def render(summary: dict[str, Any]) -> str:
     if summary["seconds"]:
         lines += ["", *timing_lines(summary["funnel"], summary["seconds"])]
     lines += ["", f"  characters per training document: {lengths}", f"  letters: {scripts} → {summary['language_hint']}"]
-    lines += _named("read as another encoding", summary["repaired"], "encoding") + _named("skipped", summary["skipped"], "reason")
-    lines += _named("could not be read", summary["quarantined"], "reason")
+    for kind, what, field in BEFELL:
+        lines += named(what, summary[kind], field)
     lines += _distributions(summary["described"]) + _personal(summary["personal_data"]) + _copies(summary["pairs"])
     for sample in summary["samples"]:
         text = " ".join(sample["text"].split())
@@ -195,7 +198,8 @@ def _copies(found: list[dict[str, Any]]) -> list[str]:
     return ["", "  copies, and what stays in their place", *lines] if lines else []
 
 
-def _named(what: str, entries: list[dict[str, Any]], field: str) -> list[str]:
+def named(what: str, entries: list[dict[str, Any]], field: str) -> list[str]:
+    """A line with the first sources of a list, each with what befell it; no line for none."""
     if not entries:
         return []
     names = ", ".join(f"{e['source']} ({e[field][:80]})" for e in entries[:5])

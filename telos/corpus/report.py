@@ -1,7 +1,7 @@
 """The corpus report: corpus.html, one self-contained page from the facts in corpus.json.
 
-A pure function of these facts, without times and machines, so that it is a part of the corpus like any other file.  Each part
-is left out where there are no facts for it.  However much was dropped, the page stays below some 2 MB: examples share
+A pure function of these facts and, where they are told, of what the build took (`telos.corpus.timing`).  Each part is left out
+where there are no facts for it.  However much was dropped, the page stays below some 2 MB: examples share
 `EXAMPLE_BYTES`, and lists of inputs end after `NAMED`.  Test: tests/corpus/test_report.py.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from telos.corpus import figures
 from telos.corpus.corpus import PAGE
-from telos.corpus.facts import Reason, personal_data, reasons, warnings
+from telos.corpus.facts import Reason, personal_data, reasons, totals, warnings
 from telos.corpus.marking import differences
 from telos.corpus.splits import SPLITS
 from telos.corpus.steps import steps_of
@@ -36,27 +36,28 @@ _STAGES = {
 }
 
 
-def write_page(folder: Path, facts: dict[str, Any]) -> None:
+def write_page(folder: Path, facts: dict[str, Any], timings: dict[str, Any] | None = None) -> None:
     """Write corpus.html into a folder."""
-    write_file(Path(folder) / PAGE, page(facts))
+    write_file(Path(folder) / PAGE, page(facts, timings))
 
 
-def page(facts: dict[str, Any]) -> str:
-    """The page of the corpus whose corpus.json holds these facts."""
+def page(facts: dict[str, Any], timings: dict[str, Any] | None = None) -> str:
+    """The page of the corpus whose corpus.json holds these facts.  ``timings``: what timings.json holds; without, the page has no
+    seconds."""
     steps = steps_of(facts["settings"])
     shown = templates("telos.corpus", html=True)
     shown.filters |= {"visible": visible, "name": short, "language": language, "percent": percent, "words": words}
-    total = {name: sum(facts["splits"][split][name] for split in SPLITS) for name in ("documents", "bytes", "characters")}
     groups = [*_dropped(facts), *_changed(facts), *_pairs(facts), {"samples": facts["kept"]}]
     _share_out(groups, EXAMPLE_BYTES)
     return shown.get_template("corpus.html.jinja").render(
-        facts=facts, splits=SPLITS, total=total, title=facts["settings"]["about"]["title"] or "A corpus", notes=warnings(facts),
+        facts=facts, splits=SPLITS, total=totals(facts), notes=warnings(facts),
+        title=facts["settings"]["about"]["title"] or "A corpus",
         summaries=_STAGES | {step.name: step.summary for step in steps}, plots=_plots(facts), reasons=reasons(facts),
         dropped=[g for g in groups if "reason" in g], changed=[g for g in groups if "stage" in g and "reason" not in g],
         pairs=[g for g in groups if "rule" in g], kept=groups[-1]["shown"], personal=personal_data(facts, steps), named=NAMED,
         counted={name: counts for name, counts in facts["counts"].items()
                  if counts and not any(step.conceals and step.name == name for step in steps)},
-        yaml=yaml.dump(facts["settings"]),
+        yaml=yaml.dump(facts["settings"]), timings=timings, work=timings["work_seconds"] if timings else {},
     )  # fmt: skip
 
 

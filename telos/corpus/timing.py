@@ -1,13 +1,25 @@
 """What each stage of a corpus took: seconds of work, of all workers together, and documents per second of it.
 
 With n workers the clock shows about an n-th of the sum.  The first documents of a process pay for compiling kernels that no
-earlier process has kept.  Test: tests/corpus/test_timing.py.
+earlier process has kept.  They are noted beside the corpus and on its page, which for that reason is not sealed.
+Test: tests/corpus/test_timing.py.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from telos.corpus.corpus import TIMINGS, Corpus
+from telos.corpus.report import write_page
+from telos.foundation.files import write_json
+from telos.foundation.machine import describe
 from telos.foundation.units import format_count
+
+
+def note_timings(corpus: Corpus, wall_seconds: float) -> None:
+    """Write down what building the corpus took: timings.json, and once more the page, now with seconds."""
+    noted = {"work_seconds": corpus.seconds, "wall_seconds": wall_seconds, "machine": describe()}
+    write_json(corpus.folder / TIMINGS, noted)
+    write_page(corpus.folder, corpus.facts, noted)
 
 
 def rates(funnel: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> dict[str, float]:

@@ -113,27 +113,29 @@ def headline(ours: Likelihood, unit_kind: str) -> Headline:
     return {name: value for name, value in found.items() if value is not None}  # type: ignore[return-value]
 
 
-def write_report(folder: Path, report: Report) -> None:
-    """Write report.html and report.json into an existing folder, each replaced whole."""
+def write_report(folder: Path, report: Report, drawn: dict[str, str] | None = None) -> None:
+    """Write report.html and report.json into an existing folder, each replaced whole.  ``drawn``: from `draw`, where the time
+    that it takes is to stand in the report."""
     judged = report.get("baselines", [])
     told: dict[str, Any] = {"next_steps": next_steps(judged, report.get("cost", {}).get("steps"))} | dict(report)
     if judged:
         told["summary"] = summary(judged)
-    write_file(Path(folder) / "report.html", html(report))
+    write_file(Path(folder) / "report.html", html(report, drawn))
     write_json(Path(folder) / "report.json", told)  # last: it tells that the report is whole
 
 
-def html(report: Report) -> str:
-    """The page: one file without any reference to another."""
+def html(report: Report, drawn: dict[str, str] | None = None) -> str:
+    """The page: one file without any reference to another.  ``drawn``: its plots, from `draw`; None: drawn now."""
     judged, taken = report.get("baselines", []), report.get("cost", {}).get("steps")
     top = report.get("headline", {})
     page = page_templates("telos.evaluate", html=True).get_template("report.html.jinja")
     return page.render(report=report, verdicts=[(b["verdict"], sentence(b)) for b in judged], summary=summary(judged),
                        figures=[] if "bits_per_byte" in top else figures(top),
-                       next_steps=report.get("next_steps", next_steps(judged, taken)), plots=_plots(report))  # fmt: skip
+                       next_steps=report.get("next_steps", next_steps(judged, taken)),
+                       plots=draw(report) if drawn is None else drawn)  # fmt: skip
 
 
-def _plots(report: Report) -> dict[str, str]:
+def draw(report: Report) -> dict[str, str]:
     """Name → SVG of each plot that has its data."""
     found = {}
     top, judged = report.get("headline", {}), report.get("baselines", [])

@@ -59,4 +59,8 @@ def nearest(word: str, choices: list[str]) -> str | None:
     import difflib
 
     found = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    return found[0] if found else None
+    if found:
+        return found[0]
+    small = {choice.lower(): choice for choice in reversed(choices)}  # LSTM means lstm
+    found = difflib.get_close_matches(word.lower(), list(small), n=1, cutoff=0.6)
+    return small[found[0]] if found else None

@@ -35,7 +35,9 @@ def explain(cls: type[BaseModel], error: ValidationError) -> SpecError:
         return SpecError(path, str(raised or first["msg"]), found, f"change {'it' if path else 'one of them'}")
     # A setting of several types has a complaint of each.
     said = dict.fromkeys(_must(one["msg"]) for one in complaints if _place(cls, one["loc"])[0] == path)
-    return SpecError(path, ", or ".join(said), f"{found} ({type(first.get('input')).__name__})", "change it to such a value")
+    listed = first["type"] in ("list_type", "tuple_type") and isinstance(first.get("input"), (str, int, float))
+    fix = f"put it in brackets: [{first['input']}]" if listed else "change it to such a value"
+    return SpecError(path, ", or ".join(said), f"{found} ({type(first.get('input')).__name__})", fix)
 
 
 def _must(message: str) -> str:

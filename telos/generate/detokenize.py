@@ -1,7 +1,8 @@
 """Text that grows token by token: no broken character, no part of a stop string.
 
 A token of a byte-level tokenizer may end inside a character.  What cannot be shown yet is held back; the pieces joined
-are the whole text.  Tests: tests/generate/test_detokenize.py.
+are the whole text.  Bytes that never become a character (a greedy or searched text is the model's own choice, and any text
+may be cut) are left out; the ids have them still.  Tests: tests/generate/test_detokenize.py.
 """
 
 import codecs
@@ -17,7 +18,7 @@ class Detokenizer:
 
     def __init__(self, token_bytes: Sequence[bytes], stop: Sequence[str] = (), before: Iterable[int] = ()):
         self._token_bytes, self._stop = token_bytes, stop
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
         self._held = ""
         self.stopped = False
         """Whether a stop string has come; everything after it is dropped."""
@@ -29,10 +30,9 @@ class Detokenizer:
         return self._take(self._decoder.decode(self._bytes(token)))
 
     def finish(self) -> str:
-        """What is still held back; bytes that never became a character are U+FFFD."""
-        piece = self._take(self._decoder.decode(b"", final=True))
+        """What is still held back of whole characters."""
         rest, self._held = self._held, ""
-        return piece + rest
+        return rest
 
     def _bytes(self, token: int) -> bytes:
         return self._token_bytes[token] if token < len(self._token_bytes) else b""

@@ -33,10 +33,10 @@ FinishReason = Literal["end_of_text", "stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One continuation.  ``text``: the new text, without prompt, end of text or stop string.  ``tokens``: the new ids,
-    without the end of text.  ``log_probabilities``: of each of ``tokens`` under the model itself, in nats, before any
-    change by `Sampling`.  ``finish_reason``: the model ended the text, a stop string came, or ``max_tokens`` or the
-    model's context was used up ("length")."""
+    """One continuation.  ``text``: the new text, without prompt, end of text, stop string, or bytes that are no character.
+    ``tokens``: the new ids, without the end of text.  ``log_probabilities``: of each of ``tokens`` under the model itself, in
+    nats, before any change by `Sampling`.  ``finish_reason``: the model ended the text, a stop string came, or
+    ``max_tokens`` or the model's context was used up ("length")."""
 
     text: str
     tokens: tuple[int, ...]
@@ -69,8 +69,6 @@ class _Row:
                 self.finish_reason = "length"
         if self.finish_reason is not None:
             self.pieces.append(self.text.finish())
-            if self.text.stopped:  # the last bytes were no character, and a stop string asked for U+FFFD
-                self.finish_reason = "stop"
 
     def result(self) -> Generation:
         assert self.finish_reason is not None
@@ -242,7 +240,7 @@ class Engine:
         met: Counter[int] = Counter()
         for prompt in prompts:
             given = self._ids(prompt, begin)
-            ids, source = ([self.model.vocabulary.end_of_text], given) if self._reads_source else (given, None)
+            ids, source = ([self.model.vocabulary.begin_of_text], given) if self._reads_source else (given, None)
             # The token after a full context can still be predicted, though not be read.
             room = limit if self._longest is None else min(limit, self._longest - len(ids) + 1)
             named = key(0, "prompt", *given)

@@ -27,7 +27,7 @@ class Sampling(Spec):
     that were read or written less probable.  ``seed``: with equal seed, prompt and settings the text is the same.
     ``max_tokens``: at most so many new tokens.  ``stop``: the text ends before the first of these strings.
     ``whole_characters``: where tokens are drawn, those that would break a UTF-8 character are ruled out first (see
-    `telos.generate.characters`); the greedy choice is always the model's own.
+    `telos.generate.characters`); the greedy choice is always the model's own, and its broken bytes are not shown.
     """
 
     temperature: float = Field(1.0, ge=0)

@@ -70,6 +70,8 @@ class Model(Spec, family="telos.models", default="transformer"):
     learns_by: ClassVar[Literal["gradient", "counting"]] = "gradient"
     has_likelihood: ClassVar[bool] = True
     """Whether it says how probable a text is; one that does not (`TextEncoder`) can be neither scored nor asked to write."""
+    has_values: ClassVar[bool] = True
+    """Whether `Network.hidden` gives numbers from which an objective's head can learn, and not the ids of tokens."""
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"causal"})
     carries_state: ClassVar[bool] = False
     """Whether its state has one size for any length (``values_BS``, a row each): it is then carried from row to row in

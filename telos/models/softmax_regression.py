@@ -9,6 +9,8 @@ combination.  The loss is convex, so that every start leads to the same optimum.
 Tests: tests/models/test_softmax_regression.py (scikit-learn's logistic regression at the optimum; a bigram table's likelihood).
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,8 @@ from telos.tokens.vocabulary import Vocabulary
 
 class SoftmaxRegression(Window):
     """k tables of the vocabulary squared: meant for bytes, characters and small vocabularies."""
+
+    has_values: ClassVar[bool] = False
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> "SoftmaxRegressionNetwork":
         """All weights 0, where the loss is log V: the loss is convex, and nothing needs to be drawn."""

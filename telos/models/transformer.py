@@ -1,5 +1,7 @@
-"""The Transformer: one implementation, whose settings make it a decoder (GPT-2, Llama, Qwen3, Mixtral, Gemma-like), an
-encoder (BERT, ModernBERT-like) or an encoder-decoder (T5, BART-like).
+"""The Transformer: every token looks at the others by attention; a decoder, an encoder or an encoder-decoder.
+
+One implementation, whose settings make it a decoder (GPT-2, Llama, Qwen3, Mixtral, Gemma-like), an encoder (BERT,
+ModernBERT-like) or an encoder-decoder (T5, BART-like).
 
     x ← x + attention(norm(x));   x ← x + feed_forward(norm(x))                    (norms before; Vaswani et al. 2017 put
     them after)

@@ -55,6 +55,8 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Patterns by any of which a model can be trained, the preferred one first."""
     needs_likelihood: ClassVar[bool] = True
     """Whether it asks the model how probable a token is."""
+    needs_values: ClassVar[bool] = False
+    """Whether parts of its own read the model's last values."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"
     """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
     annotation: ClassVar[Literal["label", "target"] | None] = None
@@ -81,6 +83,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model that gives a likelihood of text",
                              f"'{model.kind()}' reads a text as a whole and gives none",
                              "choose another model (telos list models), or objective=classification")  # fmt: skip
+        if self.needs_values and not model.has_values:
+            raise TelosError(f"objective '{self.kind()}' needs a model with hidden values, which its own parts read",
+                             f"'{model.kind()}' has none: its output layer is all of it",
+                             "choose another model (telos list models)")  # fmt: skip
         if not model.patterns & set(self.needs):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",

@@ -26,13 +26,14 @@ from telos.tokens.vocabulary import Vocabulary
 
 
 class Classification(Objective):
-    """A row is a document and its class (``corpus.label_field``); the end of text stands before it, as before every text.
+    """A row is a document and its class (``corpus.label_field``); what begins every text stands before it, too.
 
     ``pooling``: which values of the last layer the head reads; a model that reads a text as a whole gives one.  ``dropout``: of
     what is pooled."""
 
     needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional", "causal")
     needs_likelihood: ClassVar[bool] = False
+    needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
     annotation: ClassVar[Literal["label", "target"] | None] = "label"
 
@@ -58,7 +59,7 @@ class Classification(Objective):
             document = f"document {int(row.documents[0])}" if len(row.documents) else "one"
             raise TelosError("every document must have a label", f"{document} has none",
                              "label it or leave it out, or name another field: corpus.label_field=NAME")  # fmt: skip
-        tokens = np.concatenate([[np.int64(row.previous)], row.tokens.astype(np.int64)])
+        tokens = np.concatenate([[np.int64(vocabulary.begin_of_text)], row.tokens.astype(np.int64)])
         # The padding of a batch is of segment 0: no text sees it.
         return {"tokens": tokens, "segments": np.ones(len(tokens), np.int32), "labels": np.array(row.label, np.int64),
                 "weights": np.array(1.0, np.float32)}  # fmt: skip

@@ -6,14 +6,15 @@
     sequential   h_k = f_k(M_k [norm(h_{k−1}) ; norm(e(x_{t+k−1}))])    each goes on from the one before and the token between
 
 Gloeckle et al. 2024, "Better & Faster Large Language Models via Multi-token Prediction" (arXiv:2404.19737), section 2
-(parallel, λ = 1); DeepSeek-V3 (arXiv:2412.19437), section 2.2 (sequential, λ = 0.3, 0.1 later, shared embedding and output layer).  All heads
-share the output layer.  f(x) = x + W₂ silu(W₁ norm(x)), a residual layer as in Medusa (Cai et al. 2024, section 3.1.1), where the
-papers have a Transformer layer, so that it serves any family.  The first head is the model itself, which writes and is scored.
+(parallel, λ = 1); DeepSeek-V3 (arXiv:2412.19437), section 2.2 (sequential, λ = 0.3, 0.1 later, shared embedding and output
+layer).  All heads share the output layer.  f(x) = x + W₂ silu(W₁ norm(x)), a residual layer as in Medusa (Cai et al. 2024,
+section 3.1.1), where the papers have a Transformer layer, so that it serves any family.  The first head is the model itself,
+which writes and is scored.
 Tests: tests/objectives/test_multi_token.py (terms by hand, causality, `causal` as the first term).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 class MultiToken(Causal):
     """``tokens``: n, how many are predicted at each place, the next one among them.  ``weight``: λ.  What lies behind the row or
     in another document is not predicted."""
+
+    needs_values: ClassVar[bool] = True
 
     tokens: int = Field(4, ge=2)
     form: Literal["parallel", "sequential"] = "parallel"

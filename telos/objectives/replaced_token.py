@@ -34,6 +34,7 @@ class ReplacedToken(Objective):
 
     needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional",)
     needs_likelihood: ClassVar[bool] = False
+    needs_values: ClassVar[bool] = True
 
     mask_fraction: float = Field(0.15, gt=0, le=1)
     generator_size: float = Field(0.25, gt=0, le=1)

@@ -2,8 +2,9 @@
 
     loss = −Σ_t log p(y_t | y_<t, x) ÷ Σ |y|          (nats per target token, its end included)
 
-The decoder reads the true target, shifted by one (teacher forcing; Williams and Zipser 1989), behind an end of text, which begins
-every text.  Sutskever et al. 2014, "Sequence to Sequence Learning with Neural Networks", equation 1 and section 3.
+The decoder reads the true target, shifted by one (teacher forcing; Williams and Zipser 1989), behind what begins every text: an
+end of text, or what a tokenizer from elsewhere has for it.  Sutskever et al. 2014, "Sequence to Sequence Learning with Neural
+Networks", equation 1 and section 3.
 Tests: tests/objectives/test_sequence_to_sequence.py (the loss by hand and against transformers' T5 shift, any split).
 """
 
@@ -52,11 +53,10 @@ class SequenceToSequence(Objective):
             raise TelosError("objective 'sequence_to_sequence' needs documents with a target",
                              f"document {int(row.documents[0])} has none", "name the target's column: corpus.target_field=NAME"
                              )  # fmt: skip
-        end = vocabulary.end_of_text
         target = vocabulary.ended(row.target)[: self.max_target_tokens]
         source = vocabulary.ended(row.tokens)
         return {
-            "tokens": np.concatenate([[end], target[:-1]]),
+            "tokens": np.concatenate([[vocabulary.begin_of_text], target[:-1]]),
             "targets": target,
             "segments": np.zeros(len(target), np.int32),
             "weights": np.ones(len(target), np.float32),

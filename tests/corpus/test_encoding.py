@@ -53,6 +53,15 @@ def test_a_few_damaged_bytes_do_not_make_utf8_another_encoding() -> None:
     assert "中华人民共和国" in text
 
 
+@pytest.mark.parametrize(("codec", "how"), [("gb18030", "gb18030"), ("big5", "big5hkscs")])
+def test_a_file_of_several_encodings_is_read_line_by_line(codec: str, how: str) -> None:
+    parts = [(CHINESE, "utf-8"), (TRADITIONAL * 3, codec), ("plain\n\n", "ascii"), (CHINESE + "完", "utf-8")]
+    data = b"".join(text.encode(encoding) for text, encoding in parts)
+    assert decode(data) == ("".join(text for text, _ in parts), f"utf-8 and {how}, line by line")
+    latin = CHINESE.encode() + (FRENCH * 9).encode("cp1252") + CHINESE.encode()
+    assert decode(latin) == (CHINESE + FRENCH * 9 + CHINESE, "utf-8 and cp1252, line by line")
+
+
 def test_cyrillic_is_not_taken_for_chinese() -> None:
     text = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему. " * 5
     assert decode(text.encode("cp1251"))[1] == "cp1252"

@@ -78,7 +78,7 @@ def test_everything_on_the_page_is_also_in_the_terminal(rich: Corpus) -> None:
     shown = render(summary)
     for part in ("documents by characters", "documents by script", "documents by source", "█", "1 email → [EMAIL]",
                  "copies, and what stays in their place", "near, similarity", "could not be read: bad.jsonl", "corpus.html",
-                 "1 inputs could not be read"):  # fmt: skip
+                 "1 input could not be read"):  # fmt: skip
         assert part in shown
     assert "seconds" not in shown, "nobody noted them"
 

@@ -157,7 +157,10 @@ def test_parts_without_facts_are_left_out(fill, build):
 
 def test_notes_stand_at_the_top(fill, build):
     corpus = build(fill("t", {"a.txt": EN * 200}))
-    assert corpus.split_note in Seen((corpus.folder / "corpus.html").read_text()).text
+    seen = Seen((corpus.folder / "corpus.html").read_text())
+    assert corpus.split_note in seen.text
+    assert "of text in 1 documents" in seen.text, "its three parts are of one document"
+    assert "in 1 documents (" in (corpus.folder / "README.md").read_text()
     sampled = build(fill("u", {f"{n}.txt": f"{EN * 30}{n}" for n in range(60)}), out="sampled", max_bytes=9_000)
     assert "were left out, chosen by a hash of the text" in Seen((sampled.folder / "corpus.html").read_text()).text
 

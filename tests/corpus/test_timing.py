@@ -7,6 +7,7 @@ import pytest
 
 from telos import cli, corpora
 from telos.corpus.corpus import TIMINGS, Corpus
+from telos.corpus.report import page
 from telos.corpus.timing import rates, timing_lines
 from telos.foundation.files import verify_folder
 
@@ -50,6 +51,18 @@ def test_the_command_line_notes_them_beside_the_corpus(many, tmp_path):
     assert noted["work_seconds"] == facts["seconds"]
     verify_folder(tmp_path / "out")  # it is no part of what is sealed
     assert Corpus.open(tmp_path / "out").seconds == facts["seconds"]
+
+
+def test_the_page_of_a_built_corpus_tells_the_seconds_of_each_stage(many, tmp_path):
+    out = tmp_path / "out"
+    corpora.build([str(many)], ["engine.workers=1"], out)
+    noted, shown = orjson.loads((out / TIMINGS).read_bytes()), (out / "corpus.html").read_text()
+    assert '<th class="n">seconds</th>' in shown
+    for stage in Corpus.open(out).funnel:
+        row = next(line for line in shown.splitlines() if line.startswith(f"<tr><td>{stage['stage']}</td>"))
+        assert row.endswith(f'<td class="n">{noted["work_seconds"][stage["stage"]]:.2f}</td></tr>')
+    assert "By the clock: " in shown
+    assert "seconds" not in page(Corpus.open(out).facts).partition("<h2>Settings")[0].partition("</style>")[2]
 
 
 def test_build_and_inspect_from_the_command_line(many, tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -79,6 +80,7 @@ def test_a_file_that_is_not_utf_8_is_repaired_and_named(telos, made_up, texts, t
     out = tmp_path / "corpus"
     done = telos("corpus", "build", folder, "--out", out)
     assert done.returncode == 0, done.stderr
+    assert re.search(r"^read as another encoding: .*旧文件\.txt \(gb18030\)", done.stdout, re.MULTILINE), done.stdout
     repaired = json.dumps(json.loads((out / "corpus.json").read_text())["repaired"], ensure_ascii=False)
     assert "旧文件.txt" in repaired
     assert "café.txt" in repaired

@@ -4,8 +4,11 @@ import importlib.util
 import math
 import sys
 
+import numpy as np
 import pytest
 import torch
+
+from telos.evaluate.likelihood import Likelihood
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,31 @@ def test_a_comparison_of_recurrent_speed(load):
     found = load("bench_recurrent").compare([900.0, 1200.0, 1000.0], [300.0, 250.0, 240.0], 1250.0)
     assert (found["tokens_per_second"], found["peer_tokens_per_second"]) == (1000, 250)
     assert (found["ratio"], found["share_of_limit"]) == (4.0, 0.8)
+
+
+def test_a_comparison_of_names(load):
+    """Nats per character, the end counted: a model that needs a tenth of a nat less for each of 200 names of 4 letters."""
+    names = load("bench_names")
+    sizes, edges = np.tile([1, 1, 1, 1, 0], 200), np.arange(0, 801, 4)
+    other = np.random.default_rng(1).uniform(1, 3, 1000)
+    found = names.compared(*(Likelihood.of(nll, sizes, edges) for nll in (other - 0.1, other)))
+    assert found["nats_per_character"] == pytest.approx(other.mean() - 0.1)
+    assert found["difference"] == pytest.approx(-0.1)
+    assert found["difference_ci95"] == pytest.approx([-0.1, -0.1])
+    assert found["verdict"] == "better"
+    row = {"family": "gru", "parameters": 1234, "seconds": 2.0} | found
+    assert "| gru |" in names.table([row])
+    assert "| -0.100 | -0.100 to -0.100 | 1,234 | 2 |" in names.table([row])
+
+
+def test_families_that_no_benchmark_has_are_refused(load, capsys):
+    assert [load(f"bench_{name}").main(["lstn"]) for name in ("names", "scan")] == [2, 2]
+    assert capsys.readouterr().err.count("found: lstn") == 2
+
+
+def test_scan_becomes_a_table(load):
+    lines = ["IN: jump twice OUT: I_JUMP I_JUMP", "IN: walk OUT: I_WALK"]
+    assert load("bench_scan").table(lines) == "text\ttarget\njump twice\tI_JUMP I_JUMP\nwalk\tI_WALK\n"
 
 
 def test_an_unknown_benchmark_is_refused(root):

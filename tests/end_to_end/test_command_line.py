@@ -244,6 +244,13 @@ def test_a_disk_that_fills_up_while_a_library_writes(call, monkeypatch):
     ]
 
 
+def test_list_gives_whole_sentences():
+    for members in recipe.members(None).values():
+        for kind, sentence in members.items():
+            assert sentence.endswith((".", ":")), kind
+            assert "\n" not in sentence, kind
+
+
 def test_ctrl_c_says_so_and_ends_with_130():
     code = ("import sys, time; from telos import cli, recipe; "
             "recipe.members = lambda family: (print('now', flush=True), time.sleep(60)); "

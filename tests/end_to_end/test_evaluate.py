@@ -1,12 +1,18 @@
-"""`telos evaluate` on models that count: from the command line and from Python."""
+"""`telos evaluate` on saved models, from Python."""
 
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from telos import run
 from telos.foundation.errors import TelosError
+from telos.models import Inputs
+from telos.models.lstm import LSTM
+from telos.models.saved import save_model
 from telos.recipe import Run
+from telos.tokens.tokenizers.byte import Byte
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +42,46 @@ def test_it_knows_what_it_has_read(model, tmp_path):
     assert "mean of 2 groups; chance 50 %" in result.describe()
 
 
+def test_a_state_reads_sentences_longer_than_a_row_of_training(tmp_path):
+    tokenizer = Byte().train(lambda: [], 0)
+    network = LSTM(hidden_size=8, context_length=4).build(tokenizer.vocabulary)
+    with torch.no_grad():  # a head that was not trained is zero
+        network.lm_head.weight.copy_(torch.randn(network.lm_head.weight.shape, generator=torch.Generator().manual_seed(1)))
+    save_model(network, tokenizer, tmp_path / "model", card="", lineage={})
+    pairs = [("the dogs that the cat sees bark", "the dogs that the cat sees barks"), ("猫看见了狗。", "猫看狗见了。")]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(json.dumps({"sentence_good": g, "sentence_bad": b}) for g, b in pairs))
+    result = run.evaluate(tmp_path / "model", tmp_path / "pairs.jsonl")
+    end = tokenizer.vocabulary.end_of_text
+
+    def nats(text: str) -> float:
+        ids = torch.from_numpy(tokenizer.encode(text).astype(np.int64))[None]
+        read = torch.cat([torch.tensor([[end]]), ids[:, :-1]], 1)
+        with torch.no_grad():
+            return float(network.nll(network.hidden(Inputs(read)), ids).sum())
+
+    assert result.groups[""].hits == sum(nats(good) < nats(bad) for good, bad in pairs)
+    assert result.groups[""].n == 2
+
+
 def test_a_file_that_is_not_there(model, tmp_path):
     with pytest.raises(TelosError, match=r"must be a file\n  found: no file .*nowhere\.jsonl\n  to do: give a JSON Lines file"):
         run.evaluate(model, tmp_path / "nowhere.jsonl")
     with pytest.raises(TelosError, match="found: a folder"):
         run.evaluate(model, tmp_path)
+
+
+def test_a_text_that_a_model_gives_no_probability(model, tmp_path):
+    folder = model.parent.parent
+    made = Run.parse({"corpus": {"kind": "files", "path": str(folder / "texts")}, "tokenizer": "byte",
+                      "model": {"kind": "ngram", "order": 2, "smoothing": "maximum_likelihood"},
+                      "split": {"validation_fraction": 0.2, "test_fraction": 0.2}})  # fmt: skip
+    for _ in range(2):  # the second time from report.json
+        done = run.train(made, tmp_path / "run")
+        assert "bits_per_byte" not in done.summary()
+        assert "the probability 0, so that it needs infinitely many bits: smooth it (model.smoothing" in done.describe()
+    (tmp_path / "new.txt").write_text("zebra")
+    scored = run.score(done.model, tmp_path / "new.txt")
+    assert scored.describe().splitlines() == [
+        "The model gives tokens of 1 of 1 blocks of text the probability 0, so that it needs infinitely many bits: smooth it "
+        "(model.smoothing, model.pseudocount).", "5 B in 1 document, 6 tokens"]  # fmt: skip
+    assert "bits_per_byte" not in scored.summary()

@@ -1,11 +1,13 @@
 """What a run may write over: nothing but what a run wrote; and what it does not begin with."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from telos import corpora, recipe, run
+from telos.evaluate import report as pages
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json, write_json
 from telos.held_out import _beginning
@@ -89,6 +91,17 @@ def test_a_counting_model_runs_the_whole_way(texts, tmp_path):
     assert 0 < result.summary()["bits_per_byte"] < 2
     assert run.load(result.model)[0].vocabulary == model.vocabulary
     assert run.generate(result.model, ["The c"], {"max_tokens": 5, "temperature": 0})["generations"][0]["text"].startswith("at ")
+
+
+def test_the_time_of_drawing_counts(texts, tmp_path, monkeypatch):
+    """It is most of what a report takes, and a budget includes it."""
+    began = []
+    monkeypatch.setattr(pages, "draw", lambda told: began.append(time.sleep(0.5)) or {})
+    counted = made(texts, "model={kind: ngram, order: 3}", "tokenizer=byte", "evaluate.baselines=false")
+    cost = run.run(counted, tmp_path / "run").facts["cost"]
+    assert len(began) == 1
+    assert cost["seconds"]["model and report"] >= 0.5
+    assert cost["total_seconds"] >= sum(cost["seconds"].values()) - 1e-6
 
 
 def test_the_beginning_of_a_long_document_ends_with_a_whole_character():

@@ -54,10 +54,11 @@ def test_time_is_kept_for_the_baselines():
 
 def test_what_the_model_saw_is_counted_before_the_process_is_waited_for(tmp_path, monkeypatch):
     order = []
-    process = SimpleNamespace(poll=lambda: None, wait=lambda: order.append("waited") or 1)
+    stdin = SimpleNamespace(close=lambda: order.append("let go"))
+    process = SimpleNamespace(poll=lambda: None, wait=lambda: order.append("waited") or 1, stdin=stdin)
     monkeypatch.setattr(ladder, "counted", lambda *_: order.append("counted") or SimpleNamespace(nll=None))
     climbing = Ladder(tmp_path, SimpleNamespace(tokens=np.arange(3)), Vocabulary(7, "x"), 5, process)
     rungs, facts = climbing.finish(None, (np.arange(3), np.zeros(3)))
-    assert order == ["counted", "waited"]
+    assert order == ["counted", "waited", "let go"]
     assert rungs == []
     assert "could not be measured" in facts["failed"]

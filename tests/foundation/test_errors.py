@@ -31,3 +31,5 @@ def test_a_package_that_is_there_but_broken_says_so_itself(tmp_path, monkeypatch
 def test_the_nearest_name():
     assert nearest("learning_rat", ["learning_rate", "seed"]) == "learning_rate"
     assert nearest("zzz", ["learning_rate", "seed"]) is None
+    assert nearest("LSTM", ["gru", "lstm"]) == "lstm"
+    assert nearest("qwen3", ["Qwen2", "QWEN3"]) == "Qwen2"  # what is near as it is written comes first

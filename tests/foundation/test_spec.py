@@ -141,6 +141,7 @@ def test_a_member_dumps_as_its_own_class(Fruit, Basket):
          "write 'place'"),
         ({"fresh": "perhaps"}, "fresh: must be 'auto', or must be a valid boolean, unable to interpret input", "'perhaps' (str)",
          "change it to such a value"),
+        ({"best": {"colours": "red"}}, "best.colours: must be a valid tuple", "'red' (str)", "put it in brackets: [red]"),
         ({"zzz": 1}, "zzz: valid names here are best, crates, fresh, handles, keeps, label, rest", "unknown name 'zzz'",
          "remove 'zzz'"),
         ({"keeps": "3 bananas"}, "keeps: must be a duration such as 3m, 90s, 2000 steps, 5M tokens, 2 epochs or 10%",

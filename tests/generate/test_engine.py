@@ -8,6 +8,7 @@ import torch
 
 from telos.foundation.errors import TelosError
 from telos.foundation.random import key
+from telos.generate.beam import Beam
 from telos.generate.engine import Engine
 from telos.generate.sampling import Sampling
 from telos.models import Inputs
@@ -160,22 +161,45 @@ def test_dropout_is_off_while_generating_and_on_again_after(engine, network):
     assert network.training
 
 
+def read(tokenizer, begin, found):
+    """A prompt and what was written after it, bytes that are no character as U+FFFD."""
+    return tokenizer.decode([*(begin.encode() if isinstance(begin, str) else begin), *found.tokens])
+
+
 @pytest.mark.parametrize("max_tokens", [1, 2, 3, 20, 99])
 @pytest.mark.parametrize("begin", ["", "春", "z" * 50, [*"春".encode()[:2]]])
-def test_drawn_text_has_no_broken_character_though_the_model_would(engine, begin, max_tokens):
+def test_drawn_text_has_no_broken_character_though_the_model_would(engine, tokenizer, begin, max_tokens):
     sampling = Sampling(max_tokens=max_tokens, temperature=2.0)
     broken = 0
     for seed in range(5):
-        assert "\ufffd" not in engine.generate([begin], sampling.replace(seed=seed))[0].text
-        broken += "\ufffd" in engine.generate([begin], sampling.replace(seed=seed, whole_characters=False))[0].text
+        found, free = (engine.generate([begin], sampling.replace(seed=seed, whole_characters=w))[0] for w in (True, False))
+        assert "\ufffd" not in read(tokenizer, begin, found)
+        broken += "\ufffd" in read(tokenizer, begin, free)
+        assert "\ufffd" not in found.text + free.text
     assert broken or max_tokens == 1
 
 
 def test_a_long_text_has_no_broken_character_either(echo, tokenizer):
     engine = Engine(echo(tokenizer.vocabulary, context_length=400), tokenizer)
     found = engine.generate(["春"], Sampling(max_tokens=300, temperature=2.0, seed=2))[0]
-    assert "\ufffd" not in found.text
+    assert "\ufffd" not in tokenizer.decode([*"春".encode(), *found.tokens])
     assert len(found.tokens) > 20
+
+
+@pytest.mark.parametrize("beams", [None, 1, 4])
+def test_greedy_and_searched_text_shows_no_broken_character_though_the_model_writes_some(engine, tokenizer, beams):
+    """Its tokens are the model's own."""
+    broken = 0
+    for prompt in ["春", "a", "眠", "z" * 9, ""]:
+        if beams is None:
+            found = engine.generate([prompt], GREEDY)[0]
+            assert "".join(engine.stream(prompt, GREEDY)) == found.text
+        else:
+            found = engine.beam_search([prompt], Beam(beams=beams, max_tokens=20))[0][0][0]
+        written = tokenizer.decode(found.tokens)
+        assert found.text == written.replace("\ufffd", "")
+        broken += "\ufffd" in written
+    assert broken, "else this shows nothing"
 
 
 # -- models that count ------------------------------------------------------------------------------------------------
@@ -195,7 +219,7 @@ def test_a_counting_model_says_what_it_says(script, tokenizer):
         ({"stop": ["，"]}, "春眠", "stop"),
         ({"stop": ["never", "晓"]}, "春眠，不觉", "stop"),
         ({"max_tokens": 6}, "春眠", "length"),
-        ({"max_tokens": 7}, "春眠\ufffd", "length"),
+        ({"max_tokens": 7}, "春眠", "length"),
     ],
 )
 def test_where_text_ends(script, tokenizer, settings, text, reason):

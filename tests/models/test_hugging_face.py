@@ -183,7 +183,8 @@ def test_greedy_text_and_prompts_equal_transformers(change, tokenizer, tmp_path)
             wanted = model.generate(**prompt, max_new_tokens=20, do_sample=False, repetition_penalty=penalty)
             new = wanted[0, prompt["input_ids"].shape[1] :].tolist()
             assert list(found.tokens) == [token for token in new if token != 256]
-            assert found.text == their_tokenizer.decode(new, skip_special_tokens=True)
+            written = their_tokenizer.decode(new, skip_special_tokens=True)
+            assert found.text == written.replace("\ufffd", ""), "only broken characters are not shown"
             met |= set(found.tokens)
     assert len(met) > 20, "texts of few tokens show little"
 

@@ -6,15 +6,16 @@ import torch
 from torch.nn import functional
 
 from telos.foundation.errors import TelosError
-from telos.models import Inputs
+from telos.models import Inputs, Model
 from telos.models.bag_of_embeddings import BagOfEmbeddings
 from telos.models.ngram import NGram
+from telos.models.softmax_regression import SoftmaxRegression
 from telos.models.transformer import Transformer
 from telos.objectives import collate
 from telos.objectives.causal import Causal
 from telos.objectives.classification import Classification
 from telos.tokens.batches import Row
-from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
 from telos.train.trainable import Trainable
 
@@ -55,6 +56,11 @@ def test_the_head_reads_what_the_network_made_of_each_text_alone(pooling):
         pooled = {"mean": values.mean(0), "last": values[-1], "first": values[0]}[pooling]
         linear = model.owned.linear
         torch.testing.assert_close(logits, linear.weight @ pooled + linear.bias, atol=1e-5, rtol=1e-5)
+
+
+def test_a_text_begins_with_a_tokenizers_own_begin_of_text():
+    vocabulary = VOCABULARY.with_specials((BEGIN_OF_TEXT,))
+    assert Classification().examples(rows()[0], RNG, vocabulary)["tokens"].tolist() == [21, 3, 5, 3]
 
 
 @pytest.mark.parametrize("spec", [TRANSFORMER, BagOfEmbeddings(hidden_size=8, buckets=50)], ids=lambda spec: spec.kind())
@@ -164,3 +170,14 @@ def test_what_is_refused():
     assert "learns by counting" in error.value.found
     Classification().check(BagOfEmbeddings())
     Classification().check(TRANSFORMER)
+
+
+def test_a_model_without_hidden_values_is_refused():
+    with pytest.raises(TelosError) as error:
+        Classification().check(SoftmaxRegression())
+    assert error.value.found == "'softmax_regression' has none: its output layer is all of it"
+    for kind in Model.kinds():
+        spec = Model.parse({"kind": kind})
+        if spec.learns_by == "gradient" and spec.patterns & {"bidirectional", "causal"} and spec.has_values:
+            network = spec.build(VOCABULARY)
+            assert network.hidden(Inputs(torch.tensor([[20, 3]]))).values_BTD.is_floating_point(), kind

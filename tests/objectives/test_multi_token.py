@@ -111,9 +111,11 @@ def test_the_loss_is_the_same_for_any_split_and_every_part_learns(form):
     assert all(p.grad is not None and p.grad.any() for _, p in model.named_parameters())
 
 
-def test_a_model_without_embeddings_has_no_sequential_heads():
-    network = SoftmaxRegression(window=2).build(VOCABULARY, 1)
+def test_a_model_without_hidden_values_or_without_embeddings_is_refused():
+    spec = SoftmaxRegression(window=2)
     with pytest.raises(TelosError) as error:
-        MultiToken(form="sequential").build(network, VOCABULARY)
+        MultiToken().check(spec)
+    assert error.value.must == "objective 'multi_token' needs a model with hidden values, which its own parts read"
+    with pytest.raises(TelosError) as error:
+        spec.build(VOCABULARY, 1).embed(torch.zeros(1, 1, dtype=torch.int64))
     assert error.value.must == "a model with an embedding for each token is needed"
-    assert MultiToken().build(network, VOCABULARY) is not None

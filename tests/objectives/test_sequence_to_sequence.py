@@ -12,7 +12,7 @@ from telos.models.transformer import Transformer
 from telos.objectives import collate
 from telos.objectives.sequence_to_sequence import SequenceToSequence
 from telos.tokens.batches import Row
-from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
 from telos.train.trainable import Trainable
 
@@ -45,6 +45,12 @@ def test_the_decoder_reads_the_target_behind_an_end_of_text(ended):
         "tokens": [30, 7, 8], "targets": [7, 8, 30], "segments": [0, 0, 0], "weights": [1, 1, 1],
         "source": [3, 4, 5, 30], "source_lengths": 4,
     }  # fmt: skip
+
+
+def test_the_decoder_starts_with_a_tokenizers_own_begin_of_text():
+    vocabulary = VOCABULARY.with_specials((BEGIN_OF_TEXT,))
+    example = SequenceToSequence().examples(_row([3], [7, 8]), np.random.default_rng(0), vocabulary)
+    assert (example["tokens"].tolist(), example["targets"].tolist()) == ([31, 7, 8], [7, 8, 30])
 
 
 def test_an_empty_target_is_its_end():

@@ -22,6 +22,12 @@ from telos.foundation.progress import progress
 DONE, SETTINGS = "crawl.json", "settings.json"
 
 
+def same_hosts(host: str) -> list[str]:
+    """The names of one site: with "www." and without, since the one commonly sends to the other."""
+    bare = host.removeprefix("www.")
+    return [bare, f"www.{bare}"]
+
+
 def crawl(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Crawl into ``folder``, going on from what lies there; what became of it: ``parts`` (file names), ``pages``, ``outcomes``
     (reason → count) and ``failed`` (address → reason, some of them).  `TelosError` where not a single page came."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from telos.corpus.crawl import DONE, SETTINGS
+from telos.corpus.crawl import DONE, SETTINGS, same_hosts
 from telos.corpus.crawl.pages import finish
 from telos.foundation.files import read_json, write_json
 
@@ -22,7 +22,8 @@ _MOST_ROBOTS_BYTES = 1 << 19
 def scrapy_settings(folder: Path, settings: dict[str, Any], robots: dict[str, Any]) -> dict[str, Any]:
     """Scrapy's settings for a polite crawl: robots.txt obeyed, one request at a time and host, breadth first."""
     user_agent, delay = settings["user_agent"], settings["delay_seconds"]
-    delays = {host: max(delay, float(parsed.crawl_delay(user_agent) or 0)) for host, parsed in robots.items()}
+    delays = {name: max(delay, float(parsed.crawl_delay(user_agent) or 0))
+              for host, parsed in robots.items() for name in same_hosts(host)}  # fmt: skip
     return {
         "USER_AGENT": user_agent, "ROBOTSTXT_OBEY": True, "ROBOTSTXT_USER_AGENT": user_agent.split("/")[0],
         "DOWNLOAD_DELAY": delay, "RANDOMIZE_DOWNLOAD_DELAY": False, "CONCURRENT_REQUESTS_PER_DOMAIN": 1,

@@ -14,6 +14,8 @@ from scrapy.linkextractors import IGNORED_EXTENSIONS, LinkExtractor
 from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.sitemap import Sitemap
 
+from telos.corpus.crawl import same_hosts
+
 _FEED_LINKS = ("//item/link/text()", "//entry/link/@href", "//*[local-name()='entry']/*[local-name()='link']/@href")
 _PAGES = ("text/html", "application/xhtml+xml", "text/plain", "application/pdf")
 
@@ -27,7 +29,7 @@ class Pages(Spider):
         super().__init__(**kwargs)
         self.wanted, self.folder, self.outcomes = settings, folder, outcomes
         self.sitemaps = [*settings["sitemap_urls"], *sitemaps]
-        self.hosts = sorted({urlsplit(url).hostname or "" for url in settings["start"]})
+        self.hosts = sorted({host for url in settings["start"] for host in same_hosts(urlsplit(url).hostname or "")})
         # Scrapy's own middleware then refuses other hosts, redirects to them included.
         self.allowed_domains = self.hosts if settings["scope"] != "page" else None
         self.links = LinkExtractor(deny_extensions=[ending for ending in IGNORED_EXTENSIONS if ending != "pdf"])
@@ -115,8 +117,14 @@ class Pages(Spider):
         if scope == "site":
             return any(host == own or host.endswith(f".{own}") for own in self.hosts)
         if scope == "folder":
-            return any(url.startswith(start.rsplit("/", 1)[0] + "/") for start in self.wanted["start"])
+            return any(_address(url).startswith(_address(start).rpartition("/")[0] + "/") for start in self.wanted["start"])
         return host in self.hosts
+
+
+def _address(url: str) -> str:
+    """Host and path, however the site is called: with or without "www.", by http or https."""
+    parts = urlsplit(url)
+    return parts.netloc.lower().removeprefix("www.") + (parts.path or "/")
 
 
 def _media_type(response: Response) -> str:

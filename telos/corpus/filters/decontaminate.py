@@ -14,7 +14,6 @@ line feeds; a document of which nothing is left is dropped.
 Test: tests/corpus/filters/test_decontaminate.py (equal to sets of n-grams in plain Python).
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
@@ -26,6 +25,7 @@ from pydantic import Field
 from telos.corpus import characters
 from telos.corpus.clean import CleanText
 from telos.corpus.filters import Filter, Prepared, Verdict
+from telos.corpus.filters._files import OwnFiles
 from telos.corpus.texts import HAN, Texts
 from telos.foundation.errors import TelosError
 
@@ -47,7 +47,7 @@ class Decontaminate(Filter):
     fewest_han_characters: int = Field(13, ge=1)
 
     def files(self) -> list[str]:
-        return [item.location for source in self._sources() for item in source.inputs()]
+        return self._files().locations()
 
     def prepare(self, sample: object) -> dict[str, np.ndarray]:
         """A table of the keys of n-grams, and the evaluation texts' names."""
@@ -63,7 +63,7 @@ class Decontaminate(Filter):
         if not len(found):
             where = ", ".join([self.against] if isinstance(self.against, str) else self.against)
             raise TelosError(f"decontaminate.against must hold evaluation texts: {where}",
-                             f"{len(named)} texts with no letter or digit" if named else "no text",
+                             "no letter or digit" if named else "no text",
                              "name other files, or their field: decontaminate.fields=[NAME]")  # fmt: skip
         slots, owners, bits = k.table(found, owners)
         names = "\n".join(name.replace("\n", " ") for name, _ in named)
@@ -114,26 +114,18 @@ class Decontaminate(Filter):
             whole[row] = "\n".join(piece.strip() for piece in pieces if piece.strip())
         return pa.array(whole, pa.large_string())
 
-    def _sources(self) -> list[Any]:
-        from telos.corpus.sources.files import Files
-
+    def _files(self) -> OwnFiles:
         paths = [self.against] if isinstance(self.against, str) else self.against
-        for path in paths:
-            if not os.path.exists(path):
-                raise TelosError("decontaminate.against must be files or folders that exist", f"there is no {path}",
-                                 "check its spelling")  # fmt: skip
-        return [Files(path, text_field=self.fields[0], keep=self.fields[1:]) for path in paths]
+        return OwnFiles(paths, self.fields, "decontaminate.against", "decontaminate.fields=[{}]")
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         """(file with line and field, cleaned text) of each evaluation text; lists and mappings in a field hold several."""
         clean = CleanText()
-        for source in self._sources():
-            for item in source.inputs():
-                for document in source.read(item):
-                    name = item.path if document.place is None else f"{item.path}:{document.place}"
-                    for text in (document.text, *_strings(document.metadata)):
-                        if text.strip():
-                            yield name, clean.text(text)
+        for item, document in self._files().documents():
+            name = item.path if document.place is None else f"{item.path}:{document.place}"
+            for text in (document.text, *_strings(document.metadata)):
+                if text.strip():
+                    yield name, clean.text(text)
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -14,10 +14,9 @@ Classifiers of text from hashed n-grams against a reference: Brown et al. 2020, 
 Test: tests/corpus/filters/test_relevance.py.
 """
 
-import os
 import zlib
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +25,7 @@ from pydantic import Field
 from telos.corpus import characters
 from telos.corpus.clean import CleanText
 from telos.corpus.filters import Filter, Prepared, Verdict
+from telos.corpus.filters._files import OwnFiles
 from telos.corpus.logistic import Sparse, fit
 from telos.corpus.texts import HAN, Texts
 from telos.foundation.errors import TelosError
@@ -52,7 +52,7 @@ class Relevance(Filter):
     regularization: float = Field(0.1, gt=0)
 
     def files(self) -> list[str]:
-        return [item.location for source in self._sources() for item in source.inputs()]
+        return self._files().locations()
 
     def prepare(self, sample: Callable[[int], list[str]]) -> dict[str, np.ndarray]:
         """``weights`` (w, then b) and ``least``, the score that a document must have."""
@@ -78,21 +78,12 @@ class Relevance(Filter):
             verdict.details[row] = f"score {found[row]:.3f}, must be at least {least:.3f}"
         return verdict
 
-    def _sources(self) -> list[Any]:
-        from telos.corpus.sources.files import Files
-
+    def _files(self) -> OwnFiles:
         paths = [self.examples] if isinstance(self.examples, str) else self.examples
-        for path in paths:
-            if not os.path.exists(path):
-                raise TelosError(
-                    "relevance.examples must be files or folders that exist", f"there is no {path}", "check its spelling"
-                )
-        return [Files(path, text_field=self.text_field) for path in paths]
+        return OwnFiles(paths, [self.text_field], "relevance.examples", "relevance.text_field={}")
 
     def _examples(self) -> list[str]:
-        texts = list(self.positives)
-        for source in self._sources():
-            texts += [document.text for item in source.inputs() for document in source.read(item)]
+        texts = [*self.positives, *(document.text for _, document in self._files().documents())]
         clean = CleanText()
         wanted = sorted({clean.text(text) for text in texts if text.strip()})
         if len(wanted) < FEWEST_EXAMPLES:

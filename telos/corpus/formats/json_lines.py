@@ -47,7 +47,11 @@ MEND_LINE = "mend or remove that line, or go on without what is broken: clean.br
 
 def broken(place: str, data: bytes, error: Exception) -> TelosError:
     at = getattr(error, "pos", 0)
-    why = f"{error.msg.lower()} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+    why = (
+        f"{error.msg.lower().removesuffix(' at')} at column {error.colno}"
+        if isinstance(error, json.JSONDecodeError)
+        else str(error)
+    )
     near = data.decode(errors="replace")[max(0, at - 20) : at + 20].replace("\n", " ")
     return TelosError(f"{place} must be valid JSON", f"{why}, near '{near}'", MEND_LINE)
 

@@ -90,6 +90,11 @@ def _annotation(name: str, value: Any, place: str) -> dict[str, str]:
     return {name: text} if text.strip() else {}
 
 
+def several(value: str | list[str]) -> list[str]:
+    """What a setting names, of which one alone may stand without a list."""
+    return [value] if isinstance(value, str) else list(value)
+
+
 class Source(Spec, family="telos.corpus.sources", default="files"):
     """Settings of a source, and its behaviour."""
 

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from telos.corpus.compression import DOCUMENT_BYTES, Stream, TooLarge, unreadable
 from telos.corpus.extract import MEGABYTE, Extract
 from telos.corpus.formats import format_of
-from telos.corpus.sources import ADD_TEXT, Fields, Input, RawDocument, Source
+from telos.corpus.sources import ADD_TEXT, Fields, Input, RawDocument, Source, several
 from telos.foundation.errors import TelosError, nearest
 
 _OURS = ({"run.json", "recipe.yaml"}, {"corpus.json", "manifest.json"}, {"lineage.json"}, {"telos_tokenizer.json"})
@@ -62,7 +62,7 @@ class Files(Source):
 
     def inputs(self) -> list[Input]:
         """Every file that is not passed over, sorted by relative path; `TelosError` where there is none."""
-        roots = _several(self.path)
+        roots = several(self.path)
         items = [item for root in roots for item in _listed(Path(root), _prefix(root, roots)) if self._wanted(item.path)]
         items.sort(key=lambda item: item.path)
         if not items:
@@ -82,20 +82,16 @@ class Files(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(_several(self.keep)), self.extract, label=self.label_field, target=self.target_field,
+        return Fields(self.text_field, tuple(several(self.keep)), self.extract, label=self.label_field, target=self.target_field,
                       columns=tuple(self.columns))  # fmt: skip
 
     def _wanted(self, path: str) -> bool:
-        include, exclude = _several(self.include), _several(self.exclude)
+        include, exclude = several(self.include), several(self.exclude)
         return (not include or _matches(path, include)) and not _matches(path, exclude)
 
     def _nothing(self) -> str:
         filtered = bool(self.include or self.exclude)
         return "no file that corpus.include and corpus.exclude let through" if filtered else "an empty folder"
-
-
-def _several(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
 
 
 def _matches(path: str, patterns: list[str]) -> bool:

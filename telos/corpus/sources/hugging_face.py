@@ -13,13 +13,21 @@ from pydantic import Field
 
 from telos.corpus.compression import one_line
 from telos.corpus.formats.json_lines import missing_field
-from telos.corpus.sources import Fields, Input, RawDocument, Source
+from telos.corpus.sources import Fields, Input, RawDocument, Source, several
 from telos.foundation.errors import TelosError, require
 from telos.foundation.spec import stable_hash
 
 PART_ROWS = 20_000
 """Rows of a dataset on disk that are one input."""
 _DISK = ("dataset_info.json", "dataset_dict.json", "state.json")
+
+
+def is_saved_dataset(path: str | os.PathLike[str]) -> bool:
+    """Whether ``save_to_disk`` of the library `datasets` wrote that folder."""
+    folder = Path(path)
+    return (folder / "dataset_dict.json").is_file() or all(
+        (folder / name).is_file() for name in ("dataset_info.json", "state.json")
+    )
 
 
 class HuggingFace(Source):
@@ -32,7 +40,7 @@ class HuggingFace(Source):
     split: str = "train"
     revision: str | None = None
     text_field: str = "text"
-    keep: list[str] = Field(default_factory=list)
+    keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
 
@@ -66,7 +74,7 @@ class HuggingFace(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(self.keep), label=self.label_field, target=self.target_field)
+        return Fields(self.text_field, tuple(several(self.keep)), label=self.label_field, target=self.target_field)
 
     def fingerprint(self) -> str:
         """On disk that of the data; from the hub the commit where the hub tells, else the settings alone."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from telos.corpus.compression import one_line
 from telos.corpus.engine import daft
 from telos.corpus.formats.json_lines import missing_field
-from telos.corpus.sources import Fields, Input, RawDocument, Source
+from telos.corpus.sources import Fields, Input, RawDocument, Source, several
 from telos.foundation.errors import TelosError, require
 from telos.foundation.spec import stable_hash
 
@@ -31,7 +31,7 @@ class Sql(Source):
     query: str = Field(min_length=1)
     connection: str | None = None
     text_field: str = "text"
-    keep: list[str] = Field(default_factory=list)
+    keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
     id_field: str | None = None
@@ -60,7 +60,7 @@ class Sql(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(self.keep), label=self.label_field, target=self.target_field)
+        return Fields(self.text_field, tuple(several(self.keep)), label=self.label_field, target=self.target_field)
 
     def fingerprint(self) -> str:
         """That of the settings and of the database's file: what a server holds is not asked."""

@@ -28,10 +28,11 @@ from telos.foundation.spec import stable_hash
 class Web(Source):
     """``start``: addresses of pages or feeds.  ``sitemap_urls``: of sitemaps besides those that robots.txt names (which are
     read where ``sitemaps`` is on).  ``scope``: which links are followed: none ("page"), those below the start's folder, on its
-    host, or on its host and hosts under that ("site").  ``max_depth``: links from a start address; ``max_pages``;
-    ``max_page_mb``: larger ones are left out.  ``delay_seconds``: between two requests to a host.  ``timeout_seconds``: for one
-    answer.  ``user_agent``: how it names itself; write where you can be reached.  ``folder``: where the crawl is kept (null: the
-    user's cache folder, by settings).  ``refresh``: crawl anew.  ``extract``: how text is taken out of pages."""
+    host (with or without "www."), or on its host and hosts under that ("site").  ``max_depth``: links from a start address;
+    ``max_pages``; ``max_page_mb``: larger ones are left out.  ``delay_seconds``: between two requests to a host.
+    ``timeout_seconds``: for one answer.  ``user_agent``: how it names itself; write where you can be reached.  ``folder``:
+    where the crawl is kept (null: the user's cache folder, by settings).  ``refresh``: crawl anew.  ``extract``: how text is
+    taken out of pages."""
 
     start: str | list[str]
     sitemap_urls: list[str] = Field(default_factory=list)

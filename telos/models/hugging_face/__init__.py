@@ -166,7 +166,7 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
     named = (config.get("architectures") or [None])[0]
     if named not in ARCHITECTURES:
         raise TelosError(f"a model folder must be a {', '.join(ARCHITECTURES)}", f"config.json says {named}",
-                         "convert the model first")  # fmt: skip
+                         "choose a model of one of these")  # fmt: skip
     return ARCHITECTURES[named]
 
 

@@ -67,14 +67,16 @@ def import_model(
         "vocabulary_size": network.vocabulary.size,
         "dtype": dtype,
         "source": str(folder),
+        "writes": network.spec.patterns != {"bidirectional"},
     }
 
 
 def describe(facts: Mapping[str, Any]) -> str:
     """The facts in a few lines for people."""
     size = "" if facts["parameters"] is None else f", {facts['parameters']:,} parameters in {facts['dtype']}"
+    use = "telos generate {model} --prompt …" if facts["writes"] else 'in Python: network, tokenizer = telos.load("{model}")'
     return (f"{facts['architecture']}{size}, vocabulary of {facts['vocabulary_size']:,} tokens\nmodel:  {facts['model']}\n"
-            f"try:    telos generate {facts['model']} --prompt …")  # fmt: skip
+            f"try:    {use.format(model=facts['model'])}")  # fmt: skip
 
 
 def _refuse_to_replace(out: Path) -> None:

@@ -26,6 +26,10 @@ class Tokenizer(Spec, family="telos.tokens.tokenizers", default="bpe"):
         """Learn from the texts (``total_bytes`` in all, for progress); deterministic in texts and settings."""
         raise NotImplementedError
 
+    def train_for_labels(self, texts: Texts, total_bytes: int) -> "TrainedTokenizer":
+        """`train`, where the texts' classes are learned and not their likelihood: what the settings leave open may differ."""
+        return self.train(texts, total_bytes)
+
     def restore(self, content: str) -> "TrainedTokenizer":
         """What `train` gave, from the text of its tokenizer.json."""
         raise NotImplementedError

@@ -74,7 +74,15 @@ class BPE(Tokenizer):
 
     def train(self, texts: Texts, total_bytes: int) -> SavedTokenizer:
         """Raises `TelosError` where the text does not support a vocabulary of this size."""
-        ordinary = (self.vocab_size or self._fitting(texts, total_bytes)) - 1
+        return self._train(texts, total_bytes, self.vocab_size or self._fitting(texts, total_bytes))
+
+    def train_for_labels(self, texts: Texts, total_bytes: int) -> SavedTokenizer:
+        """Classes are told apart by words: None is then as many tokens as a large text gets, as far as the text has them
+        (docs/log.md, 2026-11-25)."""
+        return self._train(texts, total_bytes, self.vocab_size or FITTING[0][1])
+
+    def _train(self, texts: Texts, total_bytes: int, size: int) -> SavedTokenizer:
+        ordinary = size - 1
         asked = ordinary if self.max_han_per_token is None else round(FIRST_ROOM * ordinary)
         while True:
             merges = self._learn(texts, total_bytes, asked)
@@ -90,7 +98,7 @@ class BPE(Tokenizer):
                 f"set tokenizer.vocab_size={len(ids) + 1} or add text",
             )
         if self.vocab_size is None:
-            say(f"vocabulary: {len(ids) + 1:,} tokens, sized to {format_bytes(total_bytes)} of text; tokenizer.vocab_size=… sets "
+            say(f"vocabulary: {len(ids) + 1:,} tokens for {format_bytes(total_bytes)} of text; tokenizer.vocab_size=… sets "
                 "another")  # fmt: skip
         return self._assemble(ids, kept)
 

@@ -138,7 +138,7 @@ def test_chinese_paragraphs_in_a_text_file(tmp_path):
     [
         ("", ("decontaminate.against must hold evaluation texts: {path}", "no text",
               "name other files, or their field: decontaminate.fields=[NAME]")),
-        ("?!\n", ("decontaminate.against must hold evaluation texts: {path}", "1 texts with no letter or digit",
+        ("?!\n", ("decontaminate.against must hold evaluation texts: {path}", "no letter or digit",
                   "name other files, or their field: decontaminate.fields=[NAME]")),
         (None, ("decontaminate.against must be files or folders that exist", "there is no {path}", "check its spelling")),
     ],
@@ -150,6 +150,22 @@ def test_an_empty_evaluation_set(tmp_path, content, parts):
     with pytest.raises(TelosError) as error:
         Decontaminate(against=str(path)).prepare(None)
     assert [error.value.must, error.value.found, error.value.fix] == [part.format(path=path) for part in parts]
+
+
+def test_a_field_that_evaluation_texts_lack(fill):
+    folder = fill("evaluation", {"a.jsonl": '{"query": "a question of some length", "gold": 1}\n'})
+    for call in (lambda rule: rule.prepare(None), lambda rule: list(rule._texts())):
+        with pytest.raises(TelosError) as error:
+            call(Decontaminate(against=str(folder)))
+        assert error.value.must == f"{folder}/a.jsonl:1 must have the field 'text'"
+        assert error.value.fix == "name it: decontaminate.fields=[query], or leave the file out of decontaminate.against"
+
+
+def test_an_empty_folder_of_evaluation_sets(tmp_path):
+    with pytest.raises(TelosError) as error:
+        Decontaminate(against=str(tmp_path)).files()
+    assert error.value.must == f"decontaminate.against must hold text: {tmp_path}"
+    assert error.value.fix.endswith("or choose another decontaminate.against")
 
 
 def test_batches_change_nothing(against):

@@ -134,3 +134,24 @@ def test_errors(settings, corpus, parts):
     with pytest.raises(TelosError) as error:
         Relevance(**settings).prepare(lambda n: [f"document {i}" for i in range(corpus)])
     assert (error.value.must, error.value.found, error.value.fix) == parts
+
+
+@pytest.mark.parametrize(
+    ("files", "parts"),
+    [
+        ({}, ("relevance.examples must hold text: {}", "an empty folder",
+              "put .txt, .md, .jsonl, .csv, .parquet or source files into it, or choose another relevance.examples")),
+        ({"a.jsonl": '{"query": "what is wanted", "gold": 1}\n'},
+         ("{}/a.jsonl:1 must have the field 'text'", "fields query, gold",
+          "name it: relevance.text_field=query, or leave the file out of relevance.examples")),
+        ({"a.jsonl": '"open'}, ("{}/a.jsonl:1 must be valid JSON", "unterminated string starting at column 1, near '\"open'",
+                                "mend or remove that line")),
+    ],
+)  # fmt: skip
+def test_errors_in_files_of_examples_name_the_filters_settings(fill, files, parts):
+    folder = fill("wanted", files)
+    rule = Relevance(examples=str(folder))
+    with pytest.raises(TelosError) as error:
+        rule.prepare(lambda n: documents(2, False, 60))
+    found = (error.value.must, error.value.found, error.value.fix)
+    assert tuple(part.replace(str(folder), "{}") for part in found) == parts

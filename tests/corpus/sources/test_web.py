@@ -135,6 +135,23 @@ def test_only_the_folder(site, pages):
     assert set(pages(site.url + "/d/", scope="folder")) == {site.url + "/d/", site.url + "/d/1.html"}
 
 
+@pytest.mark.parametrize(
+    ("start", "scope", "inside", "outside"),
+    [
+        ("http://example.org", "host", ["https://www.example.org/a", "http://example.org/b"], ["https://blog.example.org/"]),
+        ("https://www.example.org/", "host", ["https://example.org/a"], ["https://example.com/", "mailto:a@example.org"]),
+        ("http://example.org/d/x", "folder", ["https://www.example.org/d/y"], ["http://example.org/e", "http://example.com/d/y"]),
+        ("http://example.org", "folder", ["https://example.org/e/f"], ["https://example.com/", "http://example.org.cn/"]),
+        ("https://example.org", "site", ["https://blog.example.org/", "http://www.example.org/"], ["https://notexample.org/"]),
+    ],
+)
+def test_a_site_has_one_name_with_and_without_www(tmp_path, start, scope, inside, outside):
+    from telos.corpus.crawl.spider import Pages
+
+    spider = Pages({"start": [start], "scope": scope, "sitemap_urls": []}, tmp_path, [], {})
+    assert [url for url in inside + outside if spider._in_scope(url)] == inside
+
+
 def test_feeds_and_sitemaps(site, pages):
     feed = f"<rss version='2.0'><channel><item><link>{site.url}/f.html</link></item></channel></rss>"
     atom = f"<feed xmlns='http://www.w3.org/2005/Atom'><entry><link href='{site.url}/g.html'/></entry></feed>"

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from telos.evaluate.pairs import score_pairs
 from telos.evaluate.score import network_nll
 from telos.foundation.errors import TelosError
 from telos.generate.engine import Engine
@@ -128,6 +129,26 @@ def test_scores_and_greedy_text_are_theirs_with_their_begin_of_text(theirs, tmp_
     assert list(ours.tokens) == [token for token in new if token != 2]
 
 
+@torch.no_grad()
+def test_answers_are_theirs_with_the_token_that_their_decoder_starts_with(theirs, tmp_path):
+    folder, model, their_tokenizer = theirs("t5")
+    for parameter in model.parameters():
+        parameter.mul_(3)  # so that what the decoder begins with changes what it says
+    model.save_pretrained(folder)
+    import_model(folder, tmp_path / "ours")
+    network, tokenizer = load_model(tmp_path / "ours")
+    engine = Engine(network, tokenizer)
+    for text in ("今天 a", "The quick"):
+        source = their_tokenizer(text, return_tensors="pt")["input_ids"]
+        made = model.generate(input_ids=source, max_new_tokens=15, do_sample=False, pad_token_id=0)[0].tolist()
+        ours = engine.generate([text], Sampling(temperature=0, max_tokens=15))[0]
+        assert made[0] == 0
+        assert list(ours.tokens) == [token for token in made[1:] if token != 2]
+        target = their_tokenizer("a b", return_tensors="pt")["input_ids"]
+        wanted = model(input_ids=source, labels=target).loss.item() * target.shape[1]
+        assert score_pairs(engine, [(text, "a b")], answers=False).likelihood.nats.sum() == pytest.approx(wanted, abs=1e-4)
+
+
 def test_what_else_the_folder_keeps(theirs, tmp_path):
     folder, _, _ = theirs("gpt2")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# 小模型\n")
@@ -146,7 +167,9 @@ def test_what_else_the_folder_keeps(theirs, tmp_path):
     lineage = json.loads((ours / "lineage.json").read_text())
     assert lineage["imported_from"] == str(folder)
     assert list(lineage["files"]) == ["model.safetensors"]
-    assert "telos generate" in describe(facts)
+    assert describe(facts).endswith(f"try:    telos generate {ours} --prompt …")
+    encoder = import_model(theirs("bert")[0], tmp_path / "encoder")
+    assert describe(encoder).endswith(f'try:    in Python: network, tokenizer = telos.load("{tmp_path / "encoder"}")')
     assert import_model(folder, ours)["model"] == str(ours), "an earlier model there is replaced"
 
 

@@ -179,6 +179,14 @@ def test_characters_of_several_bytes_have_room_in_the_vocabulary_of_a_small_text
     chinese, english = make(BPE(), [poem * COMMON]), make(BPE(), ["the quick brown fox " * COMMON])
     assert (chinese.vocabulary.size, english.vocabulary.size) == (258 + len(set(poem)), 258)
     said = capsys.readouterr().err
-    assert "vocabulary: 275 tokens, sized to 3.84 kB of text; tokenizer.vocab_size=… sets another\n" in said
+    assert "vocabulary: 275 tokens for 3.84 kB of text; tokenizer.vocab_size=… sets another\n" in said
     make(BPE(vocab_size=258), [poem])
-    assert "sized to" not in capsys.readouterr().err
+    assert "vocabulary:" not in capsys.readouterr().err
+
+
+def test_classes_get_words_however_small_the_text():
+    texts = ["how many people live there", "what is a people", "who lives how and what"]
+    plain, labels = (train(lambda: iter(texts), 100) for train in (BPE().train, BPE().train_for_labels))
+    assert plain.vocabulary.size == 258
+    assert len(labels.encode(" people")) < len(plain.encode(" people"))
+    assert BPE(vocab_size=260).train_for_labels(lambda: iter(texts), 100).vocabulary.size == 260
