@@ -25,7 +25,7 @@ from telos.ladder import Ladder
 from telos.models.saved import is_known_to_transformers, save_model
 from telos.objectives import _saved as saved_objective
 from telos.recipe import Run
-from telos.result import Result, impossible
+from telos.result import Result
 from telos.stages import Prepared
 from telos.training import Trained
 
@@ -60,7 +60,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held) + _few_steps(trained) + _without_probability(ours, held) + failed,
+        "notes": _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind) if ours is not None else {},
         "baselines": climbed,
@@ -136,10 +136,6 @@ pipeline_tag: text-generation
 A model of kind `{kind}`, which counts instead of learning by gradient.  `telos score` and `telos generate` load this folder;
 lineage.json says what it was made from.
 """
-
-
-def _without_probability(ours: Likelihood | None, held: HeldOut) -> list[str]:
-    return [impossible(ours, held.unit_kind)] if ours is not None and ours.impossible_units else []
 
 
 def _notes(prepared: Prepared, held: HeldOut) -> list[str]:

@@ -133,22 +133,12 @@ class Scored:
         interval = facts.get("bits_per_byte_ci95")
         units = f", {len(self.likelihood.nats)} {self.unit_kind}"
         spread = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f}{units})" if interval else ""
-        values = [impossible(self.likelihood, self.unit_kind)] if self.likelihood.impossible_units else [
+        return "\n".join([
             f"{facts['bits_per_byte']:.3f} bits per byte{spread}",
             f"{facts['nats_per_character']:.3f} nats per character, perplexity {facts['perplexity']:.1f} per token",
-        ]  # fmt: skip
-        return "\n".join([
-            *values,
             *(sentence(b) for b in self.baselines),
             f"{format_bytes(facts['bytes'])} in {counted(self.documents, 'document')}, {format_count(self.tokens)} tokens",
         ])  # fmt: skip
-
-
-def impossible(likelihood: Likelihood, unit_kind: str) -> str:
-    """What there is to say where a model gives a text no probability."""
-    where = f"{likelihood.impossible_units} of {len(likelihood.nats)} {unit_kind}"
-    return (f"The model gives tokens of {where} the probability 0, so that it needs infinitely many bits: smooth it "
-            "(model.smoothing, model.pseudocount).")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

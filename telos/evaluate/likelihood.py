@@ -49,8 +49,7 @@ class Likelihood:
 
     ``nats``: −log p, ends of documents included.  ``bytes``: of UTF-8 text.  ``tokens``: of this model, ends of documents
     included; a token across the edge of a block counts in both by its bytes.  ``characters``: where they were given.
-    A value that is undefined (no bytes, no tokens) or not finite (a token of probability 0) is None; so is an interval of it, or
-    of fewer than two units.
+    A value that is undefined (no bytes, no tokens) is None, and an interval of fewer than two units is None.
     """
 
     nats: np.ndarray
@@ -71,11 +70,6 @@ class Likelihood:
         return cls(before.units(nll), np.diff(edges).astype(np.float64), before.units(np.ones(len(nll))), shared)
 
     # -- values -----------------------------------------------------------------------------------------------------
-
-    @property
-    def impossible_units(self) -> int:
-        """How many units hold a token of probability 0."""
-        return int((~np.isfinite(self.nats)).sum())
 
     @property
     def bits_per_byte(self) -> float | None:
@@ -122,20 +116,19 @@ class Difference:
 def paired_difference(a: Likelihood, b: Likelihood, seed: int = 1) -> Difference | None:
     """How many bits per byte a needs more than b on the same units of one text; None where there are no bytes."""
     assert np.allclose(a.bytes, b.bytes), "a paired difference is over the same units of the same text"
-    with np.errstate(invalid="ignore"):
-        bits = (a.nats - b.nats) / math.log(2)
+    bits = (a.nats - b.nats) / math.log(2)
     value = _ratio(bits, a.bytes)
     return None if value is None else Difference(value, bootstrap(bits, a.bytes, seed=seed))
 
 
 def bootstrap(above: np.ndarray, below: np.ndarray, *, seed: int = 1, resamples: int = RESAMPLES) -> Interval | None:
-    """95 % interval of Σ above / Σ below over units drawn with replacement; None for fewer than two units, or infinite ones.
+    """95 % interval of Σ above / Σ below over units drawn with replacement; None for fewer than two units.
 
     The draws depend on ``seed`` and the number of units alone, so two models are compared on the same resamples.
     """
     above, below = _grouped(above), _grouped(below)
     units = len(above)
-    if units < 2 or not below.sum() > 0 or not np.isfinite(above).all():
+    if units < 2 or not below.sum() > 0:
         return None
     if units < FEW_UNITS:
         return _students_interval(above, below)
@@ -218,18 +211,15 @@ class _Before:
         """Which fraction of the next token's bytes stands before the edge."""
 
     def units(self, values: np.ndarray) -> np.ndarray:
-        """Sum of the values in each unit, float64; infinite where a token's value is, and no further."""
+        """Sum of the values in each unit, float64."""
         values = np.asarray(values, np.float64)
-        if (infinite := np.isinf(values)).any():
-            return np.where(self.units(infinite) > 0, math.inf, self.units(np.where(infinite, 0.0, values)))
         sums = np.concatenate([[0.0], np.cumsum(values)])[self.whole] + self.share * np.append(values, 0.0)[self.whole]
         return np.diff(sums)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> float | None:
     total = float(below.sum())
-    value = float(above.sum()) / total if total > 0 else math.nan
-    return value if math.isfinite(value) else None
+    return float(above.sum()) / total if total > 0 else None
 
 
 def _exp(nats: float) -> float:

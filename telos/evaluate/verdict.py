@@ -39,8 +39,7 @@ _VERBS: dict[Verdict, str] = {
 
 
 def against(name: str, ours: Likelihood, theirs: Likelihood, label: str | None = None, seed: int = 1) -> Baseline | None:
-    """The comparison with another likelihood of the same text; None where the text has no bytes, or one gives it no
-    probability."""
+    """The comparison with another likelihood of the same text; None where the text has no bytes."""
     value, difference = theirs.bits_per_byte, paired_difference(ours, theirs, seed)
     if value is None or difference is None:
         return None
@@ -57,8 +56,7 @@ def against(name: str, ours: Likelihood, theirs: Likelihood, label: str | None =
 
 
 def against_number(name: str, ours: Likelihood, bits_per_byte: float, label: str | None = None, seed: int = 1) -> Baseline | None:
-    """The comparison with one number for the whole text, as a compressor gives; None where the text has no bytes, or
-    no probability."""
+    """The comparison with one number for the whole text, as a compressor gives; None where the text has no bytes."""
     value, interval = ours.bits_per_byte, ours.bits_per_byte_interval(seed)
     if value is None:
         return None

@@ -173,16 +173,3 @@ def test_very_many_units_keep_their_interval():
     low, high = bootstrap(bits, size, resamples=200)
     spread = (bits - bits.sum() / size.sum() * size).std() * np.sqrt(45_000) / size.sum()  # the linear approximation
     assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.2)
-
-
-def test_a_token_of_probability_0_makes_its_own_unit_infinite_and_no_other():
-    nll, size, edges = np.array([1.0, math.inf, 2.0, 3.0]), np.array([3, 3, 3, 3]), np.array([0, 4, 8, 12])
-    found = Likelihood.of(nll, size, edges)
-    assert found.nats.tolist() == [math.inf, math.inf, pytest.approx(2 / 3 + 3)]  # its bytes stand in two units
-    assert found.impossible_units == 2
-    assert (found.bits_per_byte, found.nats_per_token, found.perplexity) == (None, None, None)
-    assert (found.bits_per_byte_interval(), found.perplexity_interval()) == (None, None)
-    possible = Likelihood.of(np.ones(4), size, edges)
-    assert possible.impossible_units == 0
-    assert paired_difference(found, possible) is None
-    assert paired_difference(found, found) is None
