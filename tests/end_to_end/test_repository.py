@@ -137,8 +137,9 @@ def test_links_lead_somewhere(path):
         ("docs/index.md", "docs/zh/index.md"),
         ("docs/corpus.md", "docs/zh/corpus.md"),
         ("docs/sizing.md", "docs/zh/sizing.md"),
+        ("docs/ladder.md", "docs/zh/ladder.md"),
     ],
-    ids=["readme", "docs", "corpus", "sizing"],
+    ids=["readme", "docs", "corpus", "sizing", "ladder"],
 )
 def test_both_languages_hold_the_same(english, chinese):
     """As many headings of each depth, the same commands but for prompts, and a link to each other."""
