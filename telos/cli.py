@@ -281,7 +281,7 @@ def generate(  # noqa: PLR0917
 @app.command("import", epilog="Example:  telos import openai-community/gpt2 --out models/gpt2")
 def import_model(  # noqa: PLR0917
     source: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A folder in the Hugging Face layout, or OWNER/NAME on the hub.")
+        str, typer.Argument(metavar="MODEL", help="A folder in the Hugging Face layout, OWNER/NAME on the hub, or an ARPA file.")
     ],
     out: Out = None,
     revision: Annotated[
@@ -293,6 +293,12 @@ def import_model(  # noqa: PLR0917
     begin_of_text: Annotated[
         str | None, typer.Option(metavar="TOKEN", help="The token that begins one, where that is another.")
     ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Of an ARPA file: the folder of the tokenizer whose tokens its words are.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make somebody's model a folder that every verb takes: weights, settings and tokenizer, each understood or refused by name.
@@ -303,8 +309,22 @@ def import_model(  # noqa: PLR0917
     from telos.models import importing
 
     facts = importing.import_model(source, out or recipe.default_folder([source], "models"), revision=revision,
-                                   end_of_text=end_of_text, begin_of_text=begin_of_text)  # fmt: skip
+                                   end_of_text=end_of_text, begin_of_text=begin_of_text, tokenizer=tokenizer)  # fmt: skip
     _answer(facts, as_json, importing.describe(facts))
+
+
+@app.command(epilog="Example:  telos export runs/mine/model --to arpa --out mine.arpa.gz")
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
+    to: Annotated[str, typer.Option(metavar="KIND", help="The form (telos list exports).", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Write a model in a form that other tools read.  Model folders of Transformers are in transformers' form already."""
+    from telos.export import export_model
+
+    facts = export_model(model, to, out)
+    _answer(facts, as_json, f"{facts['to']}: {facts['bytes']:,} bytes in {facts['written']}")
 
 
 @app.command("list", epilog="Example:  telos list objectives")

@@ -49,6 +49,7 @@ FAMILIES = {
     "schedules": "telos.optim.schedules:Schedule",
     "metrics": "telos.evaluate.metrics:Metric",
     "watchers": "telos.train.watchers:Watcher",
+    "exports": "telos.export:Export",
 }
 
 
