@@ -152,6 +152,8 @@ def load(path: Path) -> CountedNGram:
         if not set(names) <= set(arrays) or len(keys) != len(probabilities) or len(weights) != back_off.entries(length - 1):
             raise folder.contradiction(path, f"the tables of {length} tokens are missing or of other lengths")
         back_off.append(keys, probabilities, weights)
+    if back_off.order not in (1, model.spec.order):  # 1: nothing was counted yet
+        raise folder.contradiction(path, f"order {model.spec.order}, and tables of up to {back_off.order} tokens")
     model.fitted_tokens, model.back_off = facts["fitted_tokens"], back_off
     return model
 

@@ -23,20 +23,6 @@ CLI = [sys.executable, "-m", "telos.cli"]
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """``call("score", …)``: (exit code, standard output, standard error) of a command in this process."""
-
-    def command(*words: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["telos", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return command
-
-
-@pytest.fixture
 def model(tmp_path) -> Path:
     """A counted model of bytes, made in milliseconds."""
     texts = ["床前明月光，疑是地上霜。", "It was the best of times."]
