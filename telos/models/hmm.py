@@ -58,9 +58,10 @@ class HMM(Model):
 
     def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
         """π, A and B in float64, four times over while they are fitted, and the stream and the places of its pieces, 8 bytes a
-        token each.  A batch takes four float32 numbers for each state and token, π, A and B in float32, and some 47 bytes a token;
-        there are as many side by side as cores.  A token takes one product with A to predict.  Measured: tests/models/test_sizing.py
-        (resident memory, on one core and on two).
+        token each.  A batch takes four float32 numbers for each state and token, π, A and B in float32, and some 47 bytes a
+        token; there are as many side by side as cores.  A token takes one product with A to predict.
+
+        Measured: tests/models/test_sizing.py (resident memory, on one core and on two).
         """
         states, fitted = self.num_states, min(training_tokens, self.fit_tokens)
         numbers = states * (2 + states + vocabulary.size)

@@ -192,8 +192,8 @@ print(peak_memory_bytes() - before, estimated)
 @pytest.mark.parametrize(("states", "size", "tokens"), [(64, 1024, 200_000), (256, 4096, 50_000)])
 def test_fitting_a_hidden_markov_model_takes_what_is_estimated(states, size, tokens, cores):
     """Peak of the resident size of a fresh process, above what a tiny model has taken before: within 10 %."""
-    done = subprocess.run([sys.executable, "-c", FITTED, *map(str, (states, size, tokens, cores))], capture_output=True, text=True,
-                          env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}, check=True)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", FITTED, *map(str, (states, size, tokens, cores))], text=True,
+                          env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}, capture_output=True, check=True)  # fmt: skip
     grown, estimated = map(int, done.stdout.split())
     assert estimated > 5e7
     assert grown == pytest.approx(estimated, rel=0.1), f"grown by {grown:,}, estimated {estimated:,}"
