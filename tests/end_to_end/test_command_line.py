@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from telos import cli, recipe, run, scoring
+from telos import recipe, run, scoring
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder
 from telos.models.ngram import NGram
