@@ -1,4 +1,5 @@
-"""A model folder that is not whole, of every family, as a person meets it: exit code 2, three lines, and what to do."""
+"""Folders of every family on the command line.  Whole ones do their verbs down to one letter and beyond the context, or say why
+not; damaged ones are refused: exit code 2, three lines, and what to do."""
 
 import json
 import re
@@ -30,6 +31,41 @@ def folders(tmp_path_factory):
     return found
 
 
+def refusal(error):
+    """(must, found, fix) of what a command that the user can mend has said."""
+    lines = re.fullmatch(r"error: (.+)\n  found: (.+)\n  to do: (.+)\n", error)
+    assert lines is not None, error
+    return lines.groups()
+
+
+def answer(call, *words):
+    """The JSON of a command that succeeds, or None and why it refuses."""
+    code, out, error = call(*words, "--json")
+    if code == 2:
+        return None, refusal(error)
+    assert code == 0, error
+    return json.loads(out.splitlines()[-1]), None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["a", "the cat sat on the mat. " * 30], ids=["one letter", "beyond the context"])
+def test_the_smallest_and_the_longest_text(kind, text, folders, call, tmp_path):
+    (tmp_path / "text.txt").write_text(text)
+    spec = Model.member(kind)
+    facts, why = answer(call, "score", folders[kind], tmp_path / "text.txt")
+    if (spec.has_likelihood and "causal" in spec.patterns) or spec.learns_by == "counting":
+        assert facts["bytes"] == len(text.strip())
+        assert 0 < facts["bits_per_byte"] < 100
+    else:
+        assert kind in why[0] + why[1]
+    facts, why = answer(call, "generate", folders[kind], "--prompt", text, "--max-tokens", 2, "--seed", 1)
+    if spec.has_likelihood:
+        assert facts is None or facts["generations"][0]["tokens"] <= 2
+        assert facts is not None or "context" in " ".join(why), why
+    else:
+        assert kind in why[0] + why[1]
+
+
 @pytest.fixture
 def damaged(folders, call, tmp_path):
     """``damaged(kind, change)``: (must, found, fix) of scoring a text under a folder after ``change(folder)``."""
@@ -42,9 +78,7 @@ def damaged(folders, call, tmp_path):
         change(folder)
         code, out, error = call("score", folder, text)
         assert (code, out) == (2, ""), error
-        lines = re.fullmatch(r"error: (.+)\n  found: (.+)\n  to do: (.+)\n", error)
-        assert lines is not None, error
-        return lines.groups()
+        return refusal(error)
 
     return scored
 
