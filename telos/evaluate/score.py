@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from telos.foundation.allocation import freed_memory_kept
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
 from telos.models import Inputs, Model, Network
@@ -85,6 +86,7 @@ def network_nll(
     rows = rows or _even(len(starts), max(1, batch_tokens // length))
     with (
         torch.no_grad(),
+        freed_memory_kept(),
         _evaluating(network),
         _computing_in(network, dtype),
         progress(what, len(targets), "tokens") as advance,

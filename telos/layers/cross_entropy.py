@@ -83,17 +83,21 @@ def _excess(logits: Tensor, targets: Tensor, normaliser: Tensor, after: After) -
     return excess
 
 
-def _nll_and_excess(logits: Tensor, targets: Tensor, after: After) -> Tensor:
-    """nll of a chunk; the logits become D."""
+def _nll_and_excess(logits: Tensor, targets: Tensor, after: After) -> tuple[Tensor, Tensor]:
+    """nll of a chunk, and what D is divided by: the logits become D Σ exp(z − max z), which takes one exponential of each."""
     nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
+    sums = torch.empty_like(nll)
     for part in _blocks(logits):
-        wide = logits[part] if after.bias is None and after.softcap is None else after.logits(logits[part], nll.dtype)
-        log_share = torch.log_softmax(wide, -1, dtype=nll.dtype)
-        nll[part] = -log_share.gather(-1, targets[part, None])[:, 0]
-        share = _less_one(log_share.exp_(), targets[part])
+        at, wide = targets[part, None], after.logits(logits[part], nll.dtype)
+        of_target, most = wide.gather(1, at), wide.amax(1, keepdim=True)
         slope = after.slope(wide)
+        share = (wide - most).exp_()
+        total = share.sum(1, keepdim=True)
+        nll[part] = (total.log() + most - of_target)[:, 0]
+        sums[part] = total[:, 0]
+        share.scatter_add_(1, at, -total)
         logits[part] = share if slope is None else share * slope
-    return nll
+    return nll, sums
 
 
 def _less_one(share: Tensor, targets: Tensor) -> Tensor:
@@ -107,12 +111,23 @@ class Kernels:
     forward: Callable[..., tuple[Tensor, Tensor]] = staticmethod(_log_normaliser)
     backward: Callable[..., Tensor] = staticmethod(_excess)
 
-    def both(self, logits: Tensor, targets: Tensor, after: After) -> tuple[Tensor, Tensor]:
-        """nll and D; the logits are used up."""
+    @classmethod
+    def compiled(cls, device: torch.device) -> "Kernels":
+        """As they are on a CPU, where blocks in the cache are faster than what compiles to passes over all logits
+        (docs/log.md)."""
+        kernels = cls()
+        if device.type != "cpu":
+            kernels.forward = torch.compile(cls.forward, fullgraph=True, dynamic=False)
+            kernels.backward = torch.compile(cls.backward, fullgraph=True, dynamic=False)
+        return kernels
+
+    def both(self, logits: Tensor, targets: Tensor, after: After) -> tuple[Tensor, Tensor, Tensor | None]:
+        """nll, D, and what each row of D is to be divided by, None for nothing; the logits are used up."""
         if self.forward is Kernels.forward:
-            return _nll_and_excess(logits, targets, after), logits
+            nll, sums = _nll_and_excess(logits, targets, after)
+            return nll, logits, sums
         nll, normaliser = self.forward(logits, targets, after)
-        return nll, self.backward(logits, targets, normaliser, after)
+        return nll, self.backward(logits, targets, normaliser, after), None
 
 
 class _Nll(torch.autograd.Function):
@@ -124,8 +139,8 @@ class _Nll(torch.autograd.Function):
         after, used = After(bias, softcap), weight.to(x.dtype)
         ctx.softcap, ctx.kernels, ctx.weight_dtype = softcap, kernels, weight.dtype
         if x.shape[0] * weight.shape[0] <= KEPT_VALUES and any(ctx.needs_input_grad[:3]):
-            nll, excess = kernels.both(x @ used.t(), targets, after)
-            ctx.save_for_backward(x, used, bias, targets, None, excess)
+            nll, excess, sums = kernels.both(x @ used.t(), targets, after)
+            ctx.save_for_backward(x, used, bias, targets, sums, excess)
             return nll
         nll = torch.empty(x.shape[0], dtype=_wide(x), device=x.device)
         normaliser = torch.empty_like(nll)
@@ -139,6 +154,8 @@ class _Nll(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g: Tensor):
         x, used, bias, targets, normaliser, excess = ctx.saved_tensors
+        if excess is not None and normaliser is not None:
+            g = g / normaliser
         weighted = (x * g[:, None]).to(x.dtype)
         dbias: Tensor | None = None
         if excess is not None:

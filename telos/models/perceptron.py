@@ -90,9 +90,3 @@ class PerceptronNetwork(WindowNetwork):
     def flops_per_token(self, context: int) -> float:
         """2 per weight of both matrix products (the embedding is a look-up), whatever the context."""
         return 2.0 * (self.hidden_layer.weight.numel() + self.lm_head.weight.numel())
-
-    def compile_blocks(self) -> None:
-        """Compile the two chunk functions of the loss; the rest is two matrix products and little else."""
-        self._kernels = Kernels()
-        self._kernels.forward = torch.compile(Kernels.forward, fullgraph=True, dynamic=False)
-        self._kernels.backward = torch.compile(Kernels.backward, fullgraph=True, dynamic=False)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from telos.foundation.allocation import freed_memory_kept
 from telos.foundation.progress import say
 from telos.objectives import Objective
 from telos.optim.optimizers import Optimizer
@@ -97,7 +98,7 @@ def train(
     checkpoints = Checkpoints(checkpoints_folder, identity, settings.keep_checkpoints)
     loader = Loader(batches, objective, vocabulary, settings.seed, model.device)
     training = _Training(model, objective, optimizer, schedule, settings, loader, checkpoints, choices, clock, evaluate)
-    with loader.open(), Signals() as signals:
+    with freed_memory_kept(), loader.open(), Signals() as signals:
         return training.run(signals)
 
 

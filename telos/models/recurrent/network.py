@@ -147,12 +147,6 @@ class RecurrentNetwork(nn.Module, Network):
         products = sum(p.numel() for name, p in self.named_parameters() if ".weight_" in name)
         return 2.0 * (products + self.head_weight.numel())
 
-    def compile_blocks(self) -> None:
-        """Compile the two chunk functions of the loss; the layers are matrix products and little else."""
-        self._kernels = Kernels()
-        self._kernels.forward = torch.compile(Kernels.forward, fullgraph=True, dynamic=False)
-        self._kernels.backward = torch.compile(Kernels.backward, fullgraph=True, dynamic=False)
-
 
 def _keep(segments_BT: Tensor | None, steps: int, rows: int) -> Keep:
     """Where a row's segment changes, 0 for that row; None for a step at which none does."""

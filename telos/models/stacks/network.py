@@ -195,7 +195,7 @@ class TransformerNetwork(nn.Module, Network):
                 module.kernel = kernel
 
     def compile_blocks(self) -> None:
-        """Compile one block (all blocks share it) and the two chunk functions of the loss.  Rows of one shape only.  Of
+        """Compile one block (all blocks share it), and on a GPU the loss.  Rows of one shape only.  Of
         blocks with experts only the attention is compiled: how many tokens an expert gets is known when it runs."""
         if self.spec.experts is None:
             self._run = torch.compile(Block.forward, fullgraph=True, dynamic=False)
@@ -207,9 +207,7 @@ class TransformerNetwork(nn.Module, Network):
 
             self._run = run
         self._compiled = True
-        self._kernels = Kernels()
-        self._kernels.forward = torch.compile(Kernels.forward, fullgraph=True, dynamic=False)
-        self._kernels.backward = torch.compile(Kernels.backward, fullgraph=True, dynamic=False)
+        self._kernels = Kernels.compiled(self.head_weight.device)
 
 
 def whole_places(tokens_BT: Tensor, segments_BT: Tensor | None, causal: bool, prefix_B: Tensor | None) -> Places:
