@@ -1,7 +1,8 @@
-"""ARPA: an n-gram model as a file that every n-gram toolkit reads (`telos.models.counting.arpa`), gzipped where it is named .gz.
+"""ARPA: an n-gram model as a file that every n-gram toolkit reads, gzipped where it is named .gz.
 
-Words are the tokens, spelled without white space (`telos.models.counting.spelling`), so that another toolkit scores a text that
-was tokenized here.  `telos import FILE --tokenizer MODEL` is the way back, and the same file comes out again.
+The format stands in `telos.models.counting.arpa`.  Words are the tokens, spelled without white space
+(`telos.models.counting.spelling`), so that another toolkit scores a text that was tokenized here.  `telos import FILE
+--tokenizer MODEL` is the way back, and the same file comes out again.
 Tests: tests/export/test_arpa.py, tests/end_to_end/test_arpa.py.
 """
 

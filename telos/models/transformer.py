@@ -1,5 +1,6 @@
-"""The Transformer: one implementation, whose settings make it a decoder (GPT-2, Llama, Qwen3, Mixtral, Gemma-like), an
-encoder (BERT, ModernBERT-like) or an encoder-decoder (T5, BART-like).
+"""The Transformer: by its settings a decoder (as GPT-2, Llama, Qwen3), an encoder (BERT) or an encoder-decoder (T5).
+
+One implementation, which is Mixtral, Qwen3-MoE, Gemma-like, ModernBERT-like and BART-like, too.
 
     x ← x + attention(norm(x));   x ← x + feed_forward(norm(x))                    (norms before; Vaswani et al. 2017 put
     them after)

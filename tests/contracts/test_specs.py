@@ -5,6 +5,7 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -102,6 +103,14 @@ def test_a_member_is_parsed_by_its_kind(base, kind):
     assert base.parse(spec.dump()) == spec
     if not settings:
         assert base.parse(kind) == spec
+
+
+@pytest.mark.parametrize(("base", "kind"), MEMBERS, ids=name)
+def test_what_telos_list_shows_is_a_whole_sentence(base, kind):
+    """The first line of the file's docstring, which stands there by itself."""
+    said = (sys.modules[base.member(kind).__module__].__doc__ or "").split("\n")[0]
+    assert said.rstrip().endswith((".", ":")), said
+    assert len(said) <= 130
 
 
 @pytest.mark.parametrize("base", FAMILIES, ids=name)
