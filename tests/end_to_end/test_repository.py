@@ -180,7 +180,7 @@ def test_a_recipe_loads_and_states_its_claim(path):
     for line in re.findall(r"^#   (telos .*?)(?:   .*)?$", header, re.MULTILINE):
         parse(shlex.split(line)[1:])
         for named in re.findall(r"recipes/\S+\.yaml", line):
-            assert named == f"recipes/{path.name}"
+            assert named == path.relative_to(ROOT).as_posix()
 
 
 def test_the_default_recipe_is_what_run_does():
