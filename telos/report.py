@@ -53,6 +53,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     began = time.perf_counter()
     climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None and ours is not None else ([], {})
     failed = [facts["failed"]] if "failed" in facts else []
+    impossible = [ours.impossible] if ours is not None and ours.impossible else []
     seconds["waiting for baselines"] = time.perf_counter() - began
 
     began = time.perf_counter()
@@ -60,7 +61,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held) + _few_steps(trained) + failed,
+        "notes": impossible + _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind) if ours is not None else {},
         "baselines": climbed,
@@ -259,7 +260,8 @@ def _by_length(held: HeldOut, ours: Likelihood) -> dict[str, Any]:
             low, high = format_bytes(ours.bytes[third].min()), format_bytes(ours.bytes[third].max())
             name = low if low == high else f"{low} to {high}"
             groups[name] = np.concatenate([groups.get(name, third[:0]), third])  # blocks are of nearly one length
-    rows = [[name, len(of), f"{ours.nats[of].sum() / np.log(2) / ours.bytes[of].sum():.3f}"] for name, of in groups.items()]
+    bits = {name: ours.nats[of].sum() / np.log(2) / ours.bytes[of].sum() for name, of in groups.items()}
+    rows = [[name, len(of), f"{bits[name]:.3f}" if np.isfinite(bits[name]) else "infinite"] for name, of in groups.items()]
     return {"title": f"By length of {held.unit_kind}", "columns": ["bytes", held.unit_kind, "bits per byte"], "rows": rows}
 
 

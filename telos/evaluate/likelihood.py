@@ -39,6 +39,8 @@ no resample tells: the interval is Student's."""
 MOST_UNITS = 20_000
 """More units than this are added up into so many groups before resampling: the interval stays, the time is bounded."""
 RESAMPLES = 2000
+LARGEST_EXPONENT = 700.0
+"""exp of more is no number of 64 bits any more."""
 
 Interval = tuple[float, float]
 
@@ -49,13 +51,16 @@ class Likelihood:
 
     ``nats``: −log p, ends of documents included.  ``bytes``: of UTF-8 text.  ``tokens``: of this model, ends of documents
     included; a token across the edge of a block counts in both by its bytes.  ``characters``: where they were given.
-    A value that is undefined (no bytes, no tokens) is None, and an interval of fewer than two units is None.
+    ``impossible_tokens``: how many have probability 0, as a model without smoothing gives to what it has not seen: −log p is then
+    infinite, and so is every sum that holds it.  A value that is undefined (no bytes, no tokens) or infinite is None, and an
+    interval of fewer than two units is None.
     """
 
     nats: np.ndarray
     bytes: np.ndarray
     tokens: np.ndarray
     characters: np.ndarray | None = None
+    impossible_tokens: int = 0
 
     @classmethod
     def of(
@@ -67,7 +72,12 @@ class Likelihood:
         """
         before = _Before(edges, token_bytes)
         shared = None if characters is None else before.units(characters)
-        return cls(before.units(nll), np.diff(edges).astype(np.float64), before.units(np.ones(len(nll))), shared)
+        impossible = np.isinf(nll)
+        nats = before.units(np.where(impossible, 0.0, nll))
+        if impossible.any():
+            nats[before.units(impossible) > 0] = math.inf
+        counts = before.units(np.ones(len(nll)))
+        return cls(nats, np.diff(edges).astype(np.float64), counts, shared, impossible_tokens=int(impossible.sum()))
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -83,7 +93,7 @@ class Likelihood:
     def perplexity(self) -> float | None:
         """exp of nats per token, and so comparable between models of one tokenizer only."""
         nats = self.nats_per_token
-        return None if nats is None else _exp(nats)
+        return None if nats is None or nats > LARGEST_EXPONENT else math.exp(nats)
 
     @property
     def nats_per_character(self) -> float | None:
@@ -99,10 +109,18 @@ class Likelihood:
 
     def perplexity_interval(self, seed: int = 1) -> Interval | None:
         found = self.nats_per_token_interval(seed)
-        return None if found is None else (_exp(found[0]), _exp(found[1]))
+        return None if found is None or found[1] > LARGEST_EXPONENT else (math.exp(found[0]), math.exp(found[1]))
 
     def nats_per_character_interval(self, seed: int = 1) -> Interval | None:
         return None if self.characters is None else _not_below_zero(bootstrap(self.nats, self.characters, seed=seed))
+
+    @property
+    def impossible(self) -> str | None:
+        """What there is to say where the text's likelihood is 0; None where it is not."""
+        if not self.impossible_tokens:
+            return None
+        share = f"{self.impossible_tokens:,} of {round(self.tokens.sum()):,} tokens"
+        return f"The bits per byte are infinite: the model gives probability 0 to {share} of the text."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +132,11 @@ class Difference:
 
 
 def paired_difference(a: Likelihood, b: Likelihood, seed: int = 1) -> Difference | None:
-    """How many bits per byte a needs more than b on the same units of one text; None where there are no bytes."""
+    """How many bits per byte a needs more than b on the same units of one text; None where there are no bytes, and where either
+    has an infinite sum."""
     assert np.allclose(a.bytes, b.bytes), "a paired difference is over the same units of the same text"
+    if a.impossible_tokens or b.impossible_tokens:
+        return None
     bits = (a.nats - b.nats) / math.log(2)
     value = _ratio(bits, a.bytes)
     return None if value is None else Difference(value, bootstrap(bits, a.bytes, seed=seed))
@@ -128,7 +149,7 @@ def bootstrap(above: np.ndarray, below: np.ndarray, *, seed: int = 1, resamples:
     """
     above, below = _grouped(above), _grouped(below)
     units = len(above)
-    if units < 2 or not below.sum() > 0:
+    if units < 2 or not below.sum() > 0 or not np.isfinite(above).all():
         return None
     if units < FEW_UNITS:
         return _students_interval(above, below)
@@ -218,12 +239,8 @@ class _Before:
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> float | None:
-    total = float(below.sum())
-    return float(above.sum()) / total if total > 0 else None
-
-
-def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
+    whole, total = float(above.sum()), float(below.sum())
+    return whole / total if total > 0 and math.isfinite(whole) else None
 
 
 def _grouped(values: np.ndarray) -> np.ndarray:

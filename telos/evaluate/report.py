@@ -24,6 +24,7 @@ class Headline(TypedDict, total=False):
     nats_per_token: float
     perplexity: float
     nats_per_character: float
+    impossible_tokens: int
     test_bytes: int
     units: int
     unit_kind: str
@@ -99,13 +100,14 @@ class Report(TypedDict, total=False):
 
 
 def headline(ours: Likelihood, unit_kind: str) -> Headline:
-    """What a likelihood says, undefined values left out."""
+    """What a likelihood says, undefined and infinite values left out."""
     found = {
         "bits_per_byte": ours.bits_per_byte,
         "bits_per_byte_ci95": ours.bits_per_byte_interval(),
         "nats_per_token": ours.nats_per_token,
         "perplexity": ours.perplexity,
         "nats_per_character": ours.nats_per_character,
+        "impossible_tokens": ours.impossible_tokens or None,
         "test_bytes": int(ours.bytes.sum()),
         "units": len(ours.nats),
         "unit_kind": unit_kind,

@@ -39,6 +39,24 @@ def test_values_of_a_text_that_is_counted_by_hand():
     assert found.nats_per_character == pytest.approx(8 / 4)
 
 
+def test_a_token_of_probability_zero_makes_its_units_infinite_and_no_others():
+    """And what is infinite is left out of figures and intervals: JSON has no number for it."""
+    nll = np.array([4.0, math.inf, 2.0, 0.5, math.inf])
+    found = Likelihood.of(nll, np.array([3, 3, 2, 2, 0]), np.array([0, 4, 6, 10]))
+    assert found.nats.tolist() == [math.inf, math.inf, math.inf]
+    found = Likelihood.of(nll[:4], np.array([3, 3, 2, 2]), np.array([0, 3, 6, 8, 10]), characters=np.ones(4))
+    assert found.nats.tolist() == [4, math.inf, 2, 0.5]
+    assert found.impossible_tokens == 1
+    assert found.impossible == "The bits per byte are infinite: the model gives probability 0 to 1 of 4 tokens of the text."
+    for value in (found.bits_per_byte, found.nats_per_token, found.perplexity, found.nats_per_character,
+                  found.bits_per_byte_interval(), found.perplexity_interval(), paired_difference(found, found)):  # fmt: skip
+        assert value is None
+    possible = Likelihood.of(np.ones(4), np.array([3, 3, 2, 2]), np.array([0, 3, 6, 8, 10]))
+    assert (possible.impossible_tokens, possible.impossible) == (0, None)
+    assert paired_difference(possible, found) is None
+    assert likelihood([1e6, 2e6], [1, 1]).perplexity is None
+
+
 def test_units_are_documents_or_blocks_of_about_two_kilobytes():
     assert unit_edges(np.full(20, 100)).tolist() == list(range(0, 2001, 100))
     assert unit_edges(np.array([5, 0, 5, 0] * 5)).tolist() == list(range(0, 51, 5))
