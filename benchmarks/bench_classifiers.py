@@ -55,7 +55,7 @@ MOST_SECONDS = 20.0
 SETTINGS: dict[str, dict[str, Any]] = {
     "bag_of_embeddings": {"model": {}, "epochs": 5, "optimizer": {"learning_rate": 0.01}, "batch_tokens": 2048,
                           "group_by_length": False},
-    "convolution": {"model": {"embedding_size": 128, "embedding_dropout": 0.3, "context_length": 128}, "epochs": 8,
+    "convolution": {"model": {"embedding_size": 128, "embedding_dropout": 0.3, "context_length": 128}, "epochs": 6,
                     "optimizer": {"learning_rate": 0.003}, "batch_tokens": 1024, "group_by_length": True},
 }  # fmt: skip
 LONG = {"batch_tokens": 16_384}
