@@ -21,7 +21,6 @@ from telos.layers.linear import Linear
 from telos.models import Hidden, Inputs, Model, Pattern, Role, TextEncoder
 from telos.tokens.vocabulary import Vocabulary
 
-
 EMBEDDING_BOUND = 0.25
 """Kim 2014, section 4.3 and the author's code: random embeddings of about the variance of trained ones.  So small, they are soon
 moved further than they began; of variance 1 those of rare tokens stay noise (docs/log.md has both)."""
@@ -56,8 +55,8 @@ class Convolution(Model):
 class Filters(nn.Module, TextEncoder):
     """A built `Convolution`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation: embeddings uniform in ±`EMBEDDING_BOUND`; filters uniform with variance 1/fan-in (LeCun et al. 1998, "Efficient
-    BackProp", section 4.6), biases zero.
+    Initialisation: embeddings uniform in ±`EMBEDDING_BOUND`; filters uniform with variance 1/fan-in (LeCun et al. 1998,
+    "Efficient BackProp", section 4.6), biases zero.
     """
 
     spec: Convolution
