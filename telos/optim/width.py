@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ADAPTIVE: dict[str, int] = {"embedding": 0, "vector": 0, "matrix": -1, "head": -1}
 """Powers of m for optimizers whose step has the size of the learning rate in every coordinate."""
+PLAIN: dict[str, int] = {"embedding": 1, "vector": 1, "matrix": 0, "head": -1}
+"""Powers of m for optimizers whose step has the size of the gradient."""
 
 
 def network_width(parameters: Iterable[tuple[str, "Tensor"]], roles: Mapping[str, str]) -> int:

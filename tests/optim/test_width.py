@@ -9,7 +9,7 @@ from torch import nn
 from telos.optim.optimizers import Group, Optimizer
 from telos.optim.optimizers.adamw import AdamW
 from telos.optim.optimizers.muon import Muon
-from telos.optim.width import ADAPTIVE, rate_factors
+from telos.optim.width import ADAPTIVE, PLAIN, rate_factors
 
 WIDTH, BASE = 24, 8
 
@@ -81,8 +81,7 @@ def test_a_groups_rate_is_that_of_the_base_width_too():
 def test_the_powers_of_plain_gradient_descent():
     """Table 3's row for SGD, which the function takes as any other."""
     network = Plain()
-    powers = {"embedding": 1, "vector": 1, "matrix": 0, "head": -1}
-    factors = rate_factors(network.named_parameters(), network.roles(), BASE, powers)
+    factors = rate_factors(network.named_parameters(), network.roles(), BASE, PLAIN)
     assert factors == pytest.approx({"embed": 3, "gain": 3, "up": 1, "out": 1 / 3})
 
 
