@@ -33,6 +33,9 @@ NAMED_FILES = 3
 """Of the files that something was done to, so many are named."""
 PROMPT_TOKENS = 12
 """Held-out tokens that a sample begins with."""
+VALIDATION = "validation_"
+"""What stands before the names of an evaluation in metrics.jsonl."""
+NATS = "nats_per_token"
 
 
 def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, ladder: Ladder | None, *, out: Path,
@@ -227,18 +230,29 @@ def _machine(trained: Trained) -> dict[str, Any]:
 
 
 def _curves(metrics: Path) -> dict[str, Any]:
-    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate_scale")}
-    validation: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token")}
-    for line in record.read(metrics):
-        found, name = (
-            (validation, "validation_nats_per_token") if "validation_nats_per_token" in line else (train, "nats_per_token")
-        )
-        if name in line:
-            for column, key in (("steps", "step"), ("tokens", "tokens"), ("seconds", "seconds"), ("nats_per_token", name)):
-                found[column].append(line[key])
-            if found is train:
-                train["learning_rate_scale"].append(line["learning_rate_scale"])
-    return {name: curve for name, curve in (("train", train), ("validation", validation)) if curve["steps"]}
+    """What was measured in training and on validation text, column by column; a figure goes by its name on validation text,
+    such as nats per token, or per label and accuracy."""
+    lines = list(record.read(metrics))
+    figures = list(dict.fromkeys(n.removeprefix(VALIDATION) for line in lines for n in line if n.startswith(VALIDATION)))
+    curves: dict[str, dict[str, list[float]]] = {"train": {}, "validation": {}}
+    for line in lines:
+        validated = any(name.startswith(VALIDATION) for name in line)
+        values = {name: line.get(VALIDATION + name) if validated else _trained_on(line, name) for name in figures or [NATS]}
+        if None in values.values():
+            continue
+        columns = {"steps": line["step"], "tokens": line["tokens"], "seconds": line["seconds"], **values}
+        if not validated:
+            columns["learning_rate_scale"] = line["learning_rate_scale"]
+        for name, value in columns.items():
+            curves["validation" if validated else "train"].setdefault(name, []).append(value)
+    return {name: curve for name, curve in curves.items() if curve}
+
+
+def _trained_on(line: dict[str, Any], figure: str) -> float | None:
+    """A figure of validation text as a line of training has it: under its own name, as a term of the loss, or, where it is nats
+    of some of the tokens, as the loss over them."""
+    return next((line[name] for name in (figure, f"loss_{figure}", NATS if figure.startswith("nats_per_") else "")
+                 if name in line), None)  # fmt: skip
 
 
 def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> dict[str, Any]:
