@@ -16,11 +16,12 @@ from typing import Any
 
 from telos.foundation import machine, yaml
 from telos.foundation.progress import say
+from telos.foundation.units import format_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes" / "models"
 FIGURES = ("bits_per_byte", "accuracy", "nats_per_target_token", "nats_per_hidden_token")
-COLUMNS = ("recipe", "kind", "figure", "value", "parameters", "seconds", "tokens_per_second")
+COLUMNS = ("recipe", "kind", "figure", "value", "parameters", "seconds", "tokens_per_second", "peak_memory_bytes")
 
 
 def kind_of(name: str) -> str:
@@ -44,13 +45,14 @@ def trained(name: str, folder: Path) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows for people, in Markdown."""
-    shown = ["| recipe | figure | value | parameters | seconds | tokens a second |", "|---|---|---|---|---|---|"]
+    shown = ["| recipe | figure | value | parameters | seconds | tokens a second | memory |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         if "failed" in row:
-            shown.append(f"| {row['recipe']} | failed: {row['failed']} | | | | |")
+            shown.append(f"| {row['recipe']} | failed: {row['failed']} | | | | | |")
             continue
         cells = [row["recipe"], str(row["figure"]).replace("_", " "), number(row["value"], 3), number(row["parameters"], 0),
-                 number(row["seconds"], 0), number(row["tokens_per_second"], 0)]  # fmt: skip
+                 number(row["seconds"], 0), number(row["tokens_per_second"], 0),
+                 "" if row["peak_memory_bytes"] is None else format_bytes(row["peak_memory_bytes"])]  # fmt: skip
         shown.append(f"| {' | '.join(cells)} |")
     return "\n".join(shown)
 
