@@ -76,7 +76,7 @@ def import_model(
         "vocabulary_size": network.vocabulary.size,
         "dtype": dtype,
         "source": str(folder),
-        "writes": network.spec.patterns != {"bidirectional"},
+        "writes": bool(network.spec.patterns & {"causal", "encoder_decoder"}),
     }
 
 

@@ -64,6 +64,7 @@ def import_arpa(path: Path, out: Path, tokenizer: str | Path | None = None) -> d
         "vocabulary_size": trained.vocabulary.size,
         "dtype": "float64",
         "source": str(path),
+        "writes": True,
     }
 
 
