@@ -4,6 +4,7 @@ Each prints one JSON line: our figure, the peer's from the same run, their ratio
 benchmarks/results/NAME.json with the date and the versions.
 """
 
+import ast
 import datetime
 import importlib.metadata
 import json
@@ -23,6 +24,12 @@ def names() -> list[str]:
     return sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
 
 
+def listed() -> str:
+    """Each benchmark with the first line of what it says of itself."""
+    said = {name: ast.get_docstring(ast.parse((FOLDER / f"bench_{name}.py").read_text(encoding="utf-8"))) for name in names()}
+    return "\n".join(f"  {name:<18} {str(text).splitlines()[0]}" for name, text in said.items())
+
+
 def run(name: str) -> bool:
     """Run one and keep its line; False where it failed or lacks its data."""
     say(f"benchmark {name}")
@@ -40,6 +47,9 @@ def run(name: str) -> bool:
 
 
 def main(wanted: list[str]) -> int:
+    if {"-h", "--help"} & set(wanted):
+        print(f"{__doc__}\n{listed()}")
+        return 0
     unknown = [name for name in wanted if name not in names()]
     if unknown:
         say(f"error: a benchmark must be one of {', '.join(names())}")

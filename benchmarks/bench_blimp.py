@@ -1,6 +1,6 @@
 """BLiMP for every family with a likelihood, trained on litbank-novels with one budget: a table and one JSON line.
 
-    python benchmarks/bench_blimp.py [--budget 3m] [KIND …]       # about four minutes a family on two cores
+    python benchmarks/bench_blimp.py [--budget 3m] [RECIPE …]       # about four minutes a family on two cores
 
 Text: the training novels of ../shared/data/litbank-novels; pairs: ../shared/data/blimp, 67 paradigms of 1,000.  Each family has
 the settings of its recipe in recipes/models/, the same 4,096 BPE tokens and the same time.  ``published``: the means that the
@@ -26,15 +26,19 @@ KEPT = ("model", "optimizer", "schedule", "train", "objective")
 
 
 def families() -> list[str]:
-    """Kinds with a recipe, a likelihood, and text as what they learn from."""
+    """Recipes of a model with a likelihood, and text as what it learns from."""
     found = []
     for path in sorted(RECIPES.glob("*.yaml")):
         settings = yaml.load(path.read_text(encoding="utf-8"), path.name)
-        objective = settings.get("objective", "causal")
-        kind = objective if isinstance(objective, str) else objective.get("kind", "causal")
-        if kind == "causal" and Model.member(path.stem).has_likelihood:
+        if kind_of(settings, "objective", "causal") == "causal" and Model.member(kind_of(settings, "model")).has_likelihood:
             found.append(path.stem)
     return found
+
+
+def kind_of(settings: dict[str, Any], group: str, usual: str | None = None) -> str:
+    """The kind of a recipe's group, whatever the recipe is called."""
+    given = settings.get(group, usual)
+    return str(given if isinstance(given, str) else given.get("kind", usual))
 
 
 def command(*words: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 Lake and Baroni 2018, "Generalization without Systematicity": exact match on sequences of actions.  "simple" draws its test at
 random; "length" tests answers of 24 to 48 actions after training on up to 22, where recurrent networks are known to fail (the
 network that is best overall: 13.8 %; the best for this split: 20.8 %).  Figures are those of ``telos score`` after ``telos train
-recipes/models/seq2seq.yaml``, the recipe untouched, or with the settings below for a Transformer.
+recipes/scan.yaml``, the recipe untouched, or with the settings below for a Transformer.
 """
 
 import gzip
@@ -53,7 +53,7 @@ def measure(kind: str, split: str) -> dict[str, Any]:
             with gzip.open(DATA / f"tasks_{part}_{split}.txt.gz", "rt", encoding="utf-8") as file:
                 path.write_text(table(file.read().splitlines()), encoding="utf-8")
         settings = [f"corpus.path={tables['train']}", *SETTINGS[kind]]
-        trained = telos("train", ROOT / "recipes/models/seq2seq.yaml", *settings, "--out", f"{folder}/run")
+        trained = telos("train", ROOT / "recipes/scan.yaml", *settings, "--out", f"{folder}/run")
         scored = telos("score", f"{folder}/run/model", tables["test"], "corpus.target_field=target")
     told = ("exact_match_fraction", "exact_match_fraction_ci95", "nats_per_target_token", "pairs")
     trial = {"train_seconds": trained["total_seconds"], "steps": trained["steps"], "parameters": trained["parameters"]}

@@ -51,6 +51,7 @@ FAMILIES = {
     "schedules": "telos.optim.schedules:Schedule",
     "metrics": "telos.evaluate.metrics:Metric",
     "watchers": "telos.train.watchers:Watcher",
+    "exports": "telos.export:Export",
 }
 
 

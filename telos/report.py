@@ -25,7 +25,7 @@ from telos.ladder import Ladder
 from telos.models.saved import is_known_to_transformers, save_model
 from telos.objectives import _saved as saved_objective
 from telos.recipe import Run
-from telos.result import Result, impossible
+from telos.result import Result
 from telos.stages import Prepared
 from telos.training import Trained
 
@@ -33,6 +33,9 @@ NAMED_FILES = 3
 """Of the files that something was done to, so many are named."""
 PROMPT_TOKENS = 12
 """Held-out tokens that a sample begins with."""
+VALIDATION = "validation_"
+"""What stands before the names of an evaluation in metrics.jsonl."""
+NATS = "nats_per_token"
 
 
 def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, ladder: Ladder | None, *, out: Path,
@@ -53,6 +56,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
     began = time.perf_counter()
     climbed, facts = ladder.finish(ours, trained.seen()) if ladder is not None and ours is not None else ([], {})
     failed = [facts["failed"]] if "failed" in facts else []
+    impossible = [ours.impossible] if ours is not None and ours.impossible else []
     seconds["waiting for baselines"] = time.perf_counter() - began
 
     began = time.perf_counter()
@@ -60,7 +64,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         "title": f"Telos run {out.name}",
         "created": datetime.date.today().isoformat(),
         "language": _language(held),
-        "notes": _notes(prepared, held) + _few_steps(trained) + _without_probability(ours, held) + failed,
+        "notes": impossible + _notes(prepared, held) + _few_steps(trained) + failed,
         "model": str(out / "model"),
         "headline": pages.headline(ours, held.unit_kind) if ours is not None else {},
         "baselines": climbed,
@@ -136,10 +140,6 @@ pipeline_tag: text-generation
 A model of kind `{kind}`, which counts instead of learning by gradient.  `telos score` and `telos generate` load this folder;
 lineage.json says what it was made from.
 """
-
-
-def _without_probability(ours: Likelihood | None, held: HeldOut) -> list[str]:
-    return [impossible(ours, held.unit_kind)] if ours is not None and ours.impossible_units else []
 
 
 def _notes(prepared: Prepared, held: HeldOut) -> list[str]:
@@ -230,18 +230,29 @@ def _machine(trained: Trained) -> dict[str, Any]:
 
 
 def _curves(metrics: Path) -> dict[str, Any]:
-    train: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token", "learning_rate_scale")}
-    validation: dict[str, list[float]] = {n: [] for n in ("steps", "tokens", "seconds", "nats_per_token")}
-    for line in record.read(metrics):
-        found, name = (
-            (validation, "validation_nats_per_token") if "validation_nats_per_token" in line else (train, "nats_per_token")
-        )
-        if name in line:
-            for column, key in (("steps", "step"), ("tokens", "tokens"), ("seconds", "seconds"), ("nats_per_token", name)):
-                found[column].append(line[key])
-            if found is train:
-                train["learning_rate_scale"].append(line["learning_rate_scale"])
-    return {name: curve for name, curve in (("train", train), ("validation", validation)) if curve["steps"]}
+    """What was measured in training and on validation text, column by column; a figure goes by its name on validation text,
+    such as nats per token, or per label and accuracy."""
+    lines = list(record.read(metrics))
+    figures = list(dict.fromkeys(n.removeprefix(VALIDATION) for line in lines for n in line if n.startswith(VALIDATION)))
+    curves: dict[str, dict[str, list[float]]] = {"train": {}, "validation": {}}
+    for line in lines:
+        validated = any(name.startswith(VALIDATION) for name in line)
+        values = {name: line.get(VALIDATION + name) if validated else _trained_on(line, name) for name in figures or [NATS]}
+        if None in values.values():
+            continue
+        columns = {"steps": line["step"], "tokens": line["tokens"], "seconds": line["seconds"], **values}
+        if not validated:
+            columns["learning_rate_scale"] = line["learning_rate_scale"]
+        for name, value in columns.items():
+            curves["validation" if validated else "train"].setdefault(name, []).append(value)
+    return {name: curve for name, curve in curves.items() if curve}
+
+
+def _trained_on(line: dict[str, Any], figure: str) -> float | None:
+    """A figure of validation text as a line of training has it: under its own name, as a term of the loss, or, where it is nats
+    of some of the tokens, as the loss over them."""
+    return next((line[name] for name in (figure, f"loss_{figure}", NATS if figure.startswith("nats_per_") else "")
+                 if name in line), None)  # fmt: skip
 
 
 def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> dict[str, Any]:
@@ -263,7 +274,8 @@ def _by_length(held: HeldOut, ours: Likelihood) -> dict[str, Any]:
             low, high = format_bytes(ours.bytes[third].min()), format_bytes(ours.bytes[third].max())
             name = low if low == high else f"{low} to {high}"
             groups[name] = np.concatenate([groups.get(name, third[:0]), third])  # blocks are of nearly one length
-    rows = [[name, len(of), f"{ours.nats[of].sum() / np.log(2) / ours.bytes[of].sum():.3f}"] for name, of in groups.items()]
+    bits = {name: ours.nats[of].sum() / np.log(2) / ours.bytes[of].sum() for name, of in groups.items()}
+    rows = [[name, len(of), f"{bits[name]:.3f}" if np.isfinite(bits[name]) else "infinite"] for name, of in groups.items()]
     return {"title": f"By length of {held.unit_kind}", "columns": ["bytes", held.unit_kind, "bits per byte"], "rows": rows}
 
 

@@ -79,7 +79,7 @@ class Result:
             ci = top.get("bits_per_byte_ci95")
             spread = f" (95 % interval {ci[0]:.3f} to {ci[1]:.3f}, {top['units']} {top['unit_kind']})" if ci else ""
             lines.append(f"{top['bits_per_byte']:.3f} bits per byte on held-out text{spread}")
-            if "nats_per_character" in top:
+            if "nats_per_character" in top and "perplexity" in top:
                 lines.append(f"{top['nats_per_character']:.3f} nats per character, perplexity {top['perplexity']:.1f} per token")
         else:
             lines += figures(top)
@@ -118,6 +118,7 @@ class Scored:
             "nats_per_token": ours.nats_per_token,
             "nats_per_character": ours.nats_per_character,
             "perplexity": ours.perplexity,
+            "impossible_tokens": ours.impossible_tokens or None,
             "baselines": {b["name"]: b["bits_per_byte"] for b in self.baselines},
             "bytes": int(ours.bytes.sum()),
             "tokens": self.tokens,
@@ -133,22 +134,16 @@ class Scored:
         interval = facts.get("bits_per_byte_ci95")
         units = f", {len(self.likelihood.nats)} {self.unit_kind}"
         spread = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f}{units})" if interval else ""
-        values = [impossible(self.likelihood, self.unit_kind)] if self.likelihood.impossible_units else [
+        figures = [self.likelihood.impossible] if self.likelihood.impossible else [
             f"{facts['bits_per_byte']:.3f} bits per byte{spread}",
-            f"{facts['nats_per_character']:.3f} nats per character, perplexity {facts['perplexity']:.1f} per token",
+            ", ".join([f"{facts['nats_per_character']:.3f} nats per character",
+                       *([f"perplexity {facts['perplexity']:.1f} per token"] if "perplexity" in facts else [])]),
         ]  # fmt: skip
         return "\n".join([
-            *values,
+            *figures,
             *(sentence(b) for b in self.baselines),
             f"{format_bytes(facts['bytes'])} in {counted(self.documents, 'document')}, {format_count(self.tokens)} tokens",
         ])  # fmt: skip
-
-
-def impossible(likelihood: Likelihood, unit_kind: str) -> str:
-    """What there is to say where a model gives a text no probability."""
-    where = f"{likelihood.impossible_units} of {len(likelihood.nats)} {unit_kind}"
-    return (f"The model gives tokens of {where} the probability 0, so that it needs infinitely many bits: smooth it "
-            "(model.smoothing, model.pseudocount).")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

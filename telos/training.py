@@ -99,6 +99,9 @@ def check(recipe: Run) -> None:
     if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
         raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
                          f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
+    if recipe.training.group_by_length and objective.unit != "document":
+        raise TelosError("train.group_by_length needs an objective of whole documents",
+                         f"'{objective.kind()}' reads the text as one stream", "leave train.group_by_length out")  # fmt: skip
     stride = recipe.evaluate.stride
     if stride is not None and hasattr(recipe.model, "context_length") and stride > extent(recipe.model)[0]:
         what = "the scoring window" if recipe.model.carries_state else "model.context_length"
@@ -190,7 +193,8 @@ def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lan
     objective, training = recipe.objective, recipe.training
     raw_length, together = objective.raw_length(context_length), objective.rows_together
     if objective.unit == "document":
-        return DocumentBatches(store, raw_length, training.batch_tokens, training.seed, together)
+        return DocumentBatches(store, raw_length, training.batch_tokens, training.seed, together,
+                               group_by_length=training.group_by_length)  # fmt: skip
     kind = Lanes if _in_lanes(recipe) else Batches
     return kind(store, raw_length, training.rows(raw_length, together), training.seed)
 

@@ -1,5 +1,6 @@
 """The facts that a report is made of."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,6 +38,31 @@ def test_blocks_of_one_length_are_one_row_of_the_table():
         ["4 B to 6 B", 3],
         ["7 B to 9 B", 3],
     ]
+
+
+LINE = {"step": 1, "tokens": 10, "seconds": 0.5, "learning_rate_scale": 1.0, "loss": 0.7}
+VALIDATED = {"step": 1, "tokens": 10, "seconds": 0.5}
+AXES = {"steps": [1], "tokens": [10], "seconds": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("trained", "validated", "train", "validation"),
+    [
+        ({"nats_per_token": 0.7}, {"nats_per_token": 0.8}, {"nats_per_token": [0.7]}, {"nats_per_token": [0.8]}),
+        ({"nats_per_token": 0.7}, {}, {"nats_per_token": [0.7]}, None),
+        ({"loss_nats_per_label": 0.7, "accuracy": 0.5}, {"accuracy": 0.4, "nats_per_label": 0.8},
+         {"accuracy": [0.5], "nats_per_label": [0.7]}, {"accuracy": [0.4], "nats_per_label": [0.8]}),
+        ({"nats_per_token": 0.7}, {"nats_per_target_token": 0.8}, {"nats_per_target_token": [0.7]},
+         {"nats_per_target_token": [0.8]}),
+        ({"loss_other": 0.7}, {"accuracy": 0.4}, None, {"accuracy": [0.4]}),
+    ],
+)  # fmt: skip
+def test_curves_of_whatever_was_validated(tmp_path, trained, validated, train, validation):
+    lines = [LINE | trained] + ([VALIDATED | {f"validation_{n}": v for n, v in validated.items()}] if validated else [])
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    wanted = {"train": train and AXES | train | {"learning_rate_scale": [1.0]}, "validation": validation and AXES | validation}
+    assert report._curves(path) == {name: curve for name, curve in wanted.items() if curve}
 
 
 def test_a_file_in_another_encoding_was_read_and_not_repaired():

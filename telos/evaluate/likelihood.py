@@ -39,6 +39,8 @@ no resample tells: the interval is Student's."""
 MOST_UNITS = 20_000
 """More units than this are added up into so many groups before resampling: the interval stays, the time is bounded."""
 RESAMPLES = 2000
+LARGEST_EXPONENT = 700.0
+"""exp of more is no number of 64 bits any more."""
 
 Interval = tuple[float, float]
 
@@ -49,14 +51,16 @@ class Likelihood:
 
     ``nats``: −log p, ends of documents included.  ``bytes``: of UTF-8 text.  ``tokens``: of this model, ends of documents
     included; a token across the edge of a block counts in both by its bytes.  ``characters``: where they were given.
-    A value that is undefined (no bytes, no tokens) or not finite (a token of probability 0) is None; so is an interval of it, or
-    of fewer than two units.
+    ``impossible_tokens``: how many have probability 0, as a model without smoothing gives to what it has not seen: −log p is then
+    infinite, and so is every sum that holds it.  A value that is undefined (no bytes, no tokens) or infinite is None, and an
+    interval of fewer than two units is None.
     """
 
     nats: np.ndarray
     bytes: np.ndarray
     tokens: np.ndarray
     characters: np.ndarray | None = None
+    impossible_tokens: int = 0
 
     @classmethod
     def of(
@@ -68,14 +72,14 @@ class Likelihood:
         """
         before = _Before(edges, token_bytes)
         shared = None if characters is None else before.units(characters)
-        return cls(before.units(nll), np.diff(edges).astype(np.float64), before.units(np.ones(len(nll))), shared)
+        impossible = np.isinf(nll)
+        nats = before.units(np.where(impossible, 0.0, nll))
+        if impossible.any():
+            nats[before.units(impossible) > 0] = math.inf
+        counts = before.units(np.ones(len(nll)))
+        return cls(nats, np.diff(edges).astype(np.float64), counts, shared, impossible_tokens=int(impossible.sum()))
 
     # -- values -----------------------------------------------------------------------------------------------------
-
-    @property
-    def impossible_units(self) -> int:
-        """How many units hold a token of probability 0."""
-        return int((~np.isfinite(self.nats)).sum())
 
     @property
     def bits_per_byte(self) -> float | None:
@@ -89,7 +93,7 @@ class Likelihood:
     def perplexity(self) -> float | None:
         """exp of nats per token, and so comparable between models of one tokenizer only."""
         nats = self.nats_per_token
-        return None if nats is None else _exp(nats)
+        return None if nats is None or nats > LARGEST_EXPONENT else math.exp(nats)
 
     @property
     def nats_per_character(self) -> float | None:
@@ -105,10 +109,18 @@ class Likelihood:
 
     def perplexity_interval(self, seed: int = 1) -> Interval | None:
         found = self.nats_per_token_interval(seed)
-        return None if found is None else (_exp(found[0]), _exp(found[1]))
+        return None if found is None or found[1] > LARGEST_EXPONENT else (math.exp(found[0]), math.exp(found[1]))
 
     def nats_per_character_interval(self, seed: int = 1) -> Interval | None:
         return None if self.characters is None else _not_below_zero(bootstrap(self.nats, self.characters, seed=seed))
+
+    @property
+    def impossible(self) -> str | None:
+        """What there is to say where the text's likelihood is 0; None where it is not."""
+        if not self.impossible_tokens:
+            return None
+        share = f"{self.impossible_tokens:,} of {round(self.tokens.sum()):,} tokens"
+        return f"The bits per byte are infinite: the model gives probability 0 to {share} of the text."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +132,18 @@ class Difference:
 
 
 def paired_difference(a: Likelihood, b: Likelihood, seed: int = 1) -> Difference | None:
-    """How many bits per byte a needs more than b on the same units of one text; None where there are no bytes."""
+    """How many bits per byte a needs more than b on the same units of one text; None where there are no bytes, and where either
+    has an infinite sum."""
     assert np.allclose(a.bytes, b.bytes), "a paired difference is over the same units of the same text"
-    with np.errstate(invalid="ignore"):
-        bits = (a.nats - b.nats) / math.log(2)
+    if a.impossible_tokens or b.impossible_tokens:
+        return None
+    bits = (a.nats - b.nats) / math.log(2)
     value = _ratio(bits, a.bytes)
     return None if value is None else Difference(value, bootstrap(bits, a.bytes, seed=seed))
 
 
 def bootstrap(above: np.ndarray, below: np.ndarray, *, seed: int = 1, resamples: int = RESAMPLES) -> Interval | None:
-    """95 % interval of Σ above / Σ below over units drawn with replacement; None for fewer than two units, or infinite ones.
+    """95 % interval of Σ above / Σ below over units drawn with replacement; None for fewer than two units.
 
     The draws depend on ``seed`` and the number of units alone, so two models are compared on the same resamples.
     """
@@ -218,22 +232,15 @@ class _Before:
         """Which fraction of the next token's bytes stands before the edge."""
 
     def units(self, values: np.ndarray) -> np.ndarray:
-        """Sum of the values in each unit, float64; infinite where a token's value is, and no further."""
+        """Sum of the values in each unit, float64."""
         values = np.asarray(values, np.float64)
-        if (infinite := np.isinf(values)).any():
-            return np.where(self.units(infinite) > 0, math.inf, self.units(np.where(infinite, 0.0, values)))
         sums = np.concatenate([[0.0], np.cumsum(values)])[self.whole] + self.share * np.append(values, 0.0)[self.whole]
         return np.diff(sums)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> float | None:
-    total = float(below.sum())
-    value = float(above.sum()) / total if total > 0 else math.nan
-    return value if math.isfinite(value) else None
-
-
-def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
+    whole, total = float(above.sum()), float(below.sum())
+    return whole / total if total > 0 and math.isfinite(whole) else None
 
 
 def _grouped(values: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ Each returns an ``<svg>`` element.  Tests: tests/evaluate/test_plots.py.
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,14 +20,15 @@ OURS, OTHERS, FAINT = "#0b6e99", "#7a7f87", "#b9d6e3"
 _MOST_POINTS = 400
 
 
-class Curve(TypedDict, total=False):
-    """Equally long columns; ``seconds`` are of training, ``learning_rate_scale`` is the schedule's factor, 0–1."""
+Curve = Mapping[str, Sequence[float]]
+"""Equally long columns: ``steps``, ``tokens``, ``seconds`` of training, ``learning_rate_scale`` (the schedule's factor, 0–1), and
+every other name is a figure, such as ``nats_per_token`` or ``accuracy``."""
+_NO_FIGURES = frozenset({"steps", "tokens", "seconds", "learning_rate_scale"})
 
-    steps: Sequence[float]
-    tokens: Sequence[float]
-    seconds: Sequence[float]
-    nats_per_token: Sequence[float]
-    learning_rate_scale: Sequence[float]
+
+def figures(curve: Curve) -> list[str]:
+    """What a curve shows, in its own order."""
+    return [name for name in curve if name not in _NO_FIGURES]
 
 
 def ladder(rungs: Sequence[tuple[str, float, Interval | None, bool]]) -> str:
@@ -53,27 +54,28 @@ def ladder(rungs: Sequence[tuple[str, float, Interval | None, bool]]) -> str:
     return _svg("ladder", draw, 5.2, 0.8 + 0.45 * len(ordered), left_inches=0.15)
 
 
-def loss(train: Curve, validation: Curve | None, over: Literal["seconds", "tokens"]) -> str:
-    """Nats per token over time or tokens: every step faint, their running mean, and the validation points."""
-    x, y = _binned(train[over], train["nats_per_token"])
+def figure(train: Curve, validation: Curve | None, over: Literal["seconds", "tokens"], name: str = "nats_per_token") -> str:
+    """A figure over time or tokens: every step faint, their running mean, and the validation points."""
+    x, y = _binned(train[over], train[name])
 
     def draw(axes: "Axes") -> None:
         axes.plot(x, y, color=FAINT, linewidth=0.8)
         axes.plot(x, _running_mean(y), color=OURS, linewidth=1.6, label="train (running mean)")
         shown = [*y]
         if validation:
-            axes.plot(validation[over], validation["nats_per_token"], "o-", color="#c2410c", markersize=4, label="validation")
-            shown += [*validation["nats_per_token"]]
-        if len(shown) > 20:  # the first steps would flatten the rest
-            low, high = np.min(shown), np.quantile(shown, 0.97)
+            axes.plot(validation[over], validation[name], "o-", color="#c2410c", markersize=4, label="validation")
+            shown += [*validation[name]]
+        if len(shown) > 20:  # the first steps would flatten the rest, high where a figure falls and low where it rises
+            rises = y[0] < y[-1]
+            low, high = (np.quantile(shown, 0.03), np.max(shown)) if rises else (np.min(shown), np.quantile(shown, 0.97))
             axes.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.05 * (high - low) + 1e-9)
         axes.set_xlabel({"seconds": "seconds of training", "tokens": "tokens seen"}[over])
         axes.xaxis.set_major_formatter(lambda value, _: format_count(value))
-        axes.set_ylabel("nats per token")
+        axes.set_ylabel(name.replace("_", " "))
         axes.legend(frameon=False, fontsize=8)
         axes.grid(color="#e5e7ea")
 
-    return _svg(f"loss-{over}", draw, 5.2, 3.0, left_inches=0.7)
+    return _svg(f"{name}-{over}".replace("_", "-"), draw, 5.2, 3.0, left_inches=0.7)
 
 
 def learning_rate_scale(train: Curve) -> str:

@@ -5,7 +5,7 @@ Every part that is missing is left out, never guessed.  Tests: tests/evaluate/te
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from telos.evaluate import plots
 from telos.evaluate.document_card import figures
@@ -14,6 +14,9 @@ from telos.evaluate.plots import Curve
 from telos.evaluate.verdict import Baseline, next_steps, sentence, summary
 from telos.foundation.files import write_file, write_json
 from telos.foundation.page import templates as page_templates
+
+AXES: tuple[Literal["seconds", "tokens"], ...] = ("seconds", "tokens")
+"""What curves are drawn over."""
 
 
 class Headline(TypedDict, total=False):
@@ -24,6 +27,7 @@ class Headline(TypedDict, total=False):
     nats_per_token: float
     perplexity: float
     nats_per_character: float
+    impossible_tokens: int
     test_bytes: int
     units: int
     unit_kind: str
@@ -99,13 +103,14 @@ class Report(TypedDict, total=False):
 
 
 def headline(ours: Likelihood, unit_kind: str) -> Headline:
-    """What a likelihood says, undefined values left out."""
+    """What a likelihood says, undefined and infinite values left out."""
     found = {
         "bits_per_byte": ours.bits_per_byte,
         "bits_per_byte_ci95": ours.bits_per_byte_interval(),
         "nats_per_token": ours.nats_per_token,
         "perplexity": ours.perplexity,
         "nats_per_character": ours.nats_per_character,
+        "impossible_tokens": ours.impossible_tokens or None,
         "test_bytes": int(ours.bytes.sum()),
         "units": len(ours.nats),
         "unit_kind": unit_kind,
@@ -143,11 +148,12 @@ def draw(report: Report) -> dict[str, str]:
         ours = ("this model", top["bits_per_byte"], top.get("bits_per_byte_ci95"), True)
         found["ladder"] = plots.ladder([ours, *((b["label"], b["bits_per_byte"], b.get("interval"), False) for b in judged)])
     train, validation = report.get("train"), report.get("validation")
-    if train and len(train.get("nats_per_token", ())) > 1:
-        for over in ("seconds", "tokens"):
-            if over in train:
-                shown = validation if validation and over in validation else None
-                found[f"loss_{over}"] = plots.loss(train, shown, over)  # type: ignore[arg-type]
+    for place, name in enumerate(plots.figures(train) if train else ()):
+        # The first figure over both axes; for another the second would tell nothing new.
+        for over in AXES[: 2 if place == 0 else 1]:
+            if train and over in train and len(train[name]) > 1:
+                shown = validation if validation and over in validation and name in validation else None
+                found[f"curve_{name}_{over}"] = plots.figure(train, shown, over, name)
     if train and "steps" in train and len(train.get("learning_rate_scale", ())) > 1:
         found["learning_rate_scale"] = plots.learning_rate_scale(train)
     return found

@@ -15,7 +15,7 @@ Verdict = Literal["better", "worse", "no difference shown", "not judged"]
 class Baseline(TypedDict, total=False):
     """A rung of the ladder.  ``difference``: ours − theirs in bits per byte, below zero where ours needs fewer.  ``paired``:
     the interval is of differences over the same units; a compressor gives one number for the whole text, and then the
-    interval is ours alone."""
+    interval is ours alone.  ``difference`` and the intervals are left out where ours is infinite."""
 
     name: str
     label: str
@@ -39,9 +39,11 @@ _VERBS: dict[Verdict, str] = {
 
 
 def against(name: str, ours: Likelihood, theirs: Likelihood, label: str | None = None, seed: int = 1) -> Baseline | None:
-    """The comparison with another likelihood of the same text; None where the text has no bytes, or one gives it no
-    probability."""
+    """The comparison with another likelihood of the same text; None where the text has no bytes.  A model that gives some of the
+    text probability 0 is worse than one that does not, by an infinite difference, which is left out."""
     value, difference = theirs.bits_per_byte, paired_difference(ours, theirs, seed)
+    if value is not None and ours.impossible_tokens:
+        return _worst(name, label, value)
     if value is None or difference is None:
         return None
     return {
@@ -57,9 +59,10 @@ def against(name: str, ours: Likelihood, theirs: Likelihood, label: str | None =
 
 
 def against_number(name: str, ours: Likelihood, bits_per_byte: float, label: str | None = None, seed: int = 1) -> Baseline | None:
-    """The comparison with one number for the whole text, as a compressor gives; None where the text has no bytes, or
-    no probability."""
+    """The comparison with one number for the whole text, as a compressor gives; None where the text has no bytes."""
     value, interval = ours.bits_per_byte, ours.bits_per_byte_interval(seed)
+    if ours.impossible_tokens:
+        return _worst(name, label, bits_per_byte)
     if value is None:
         return None
     off = None if interval is None else (interval[0] - bits_per_byte, interval[1] - bits_per_byte)
@@ -75,6 +78,11 @@ def against_number(name: str, ours: Likelihood, bits_per_byte: float, label: str
     }
 
 
+def _worst(name: str, label: str | None, bits_per_byte: float) -> Baseline:
+    return {"name": name, "label": label or LABELS.get(name, name), "bits_per_byte": bits_per_byte, "paired": False,
+            "verdict": "worse"}  # fmt: skip
+
+
 def verdict(interval: Interval | None) -> Verdict:
     """What a 95 % interval of (ours − theirs) allows to say."""
     if interval is None:
@@ -86,7 +94,10 @@ def verdict(interval: Interval | None) -> Verdict:
 
 def sentence(baseline: Baseline) -> str:
     """One line for people."""
-    label, difference, interval = baseline["label"], baseline["difference"], baseline.get("difference_interval")
+    label, interval = baseline["label"], baseline.get("difference_interval")
+    if "difference" not in baseline:
+        return f"Worse than {label}: to a part of the text this model gives probability 0."
+    difference = baseline["difference"]
     if interval is None:
         return f"Not judged against {label}: too few units for an interval."
     low, high = interval

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -53,19 +53,16 @@ def fsync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_file(path: Path, content: bytes | str) -> None:
-    """Replace a file atomically: a reader sees the old content or the new, never a part.
-
-    `FileNotFoundError` where its folder is not there; `TelosError` for whatever else the machine refuses.
-    """
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of ``path`` when the block ends without an error: a reader sees the old content or the
+    new, never a part.  `TelosError` for what the machine refuses."""
     path = Path(path)
-    if not path.parent.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     with writing(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
@@ -75,6 +72,18 @@ def write_file(path: Path, content: bytes | str) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Replace a file atomically.
+
+    `FileNotFoundError` where its folder is not there; `TelosError` for whatever else the machine refuses.
+    """
+    path = Path(path)
+    if not path.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -21,7 +21,8 @@ from telos.layers.linear import Linear
 class Experts(Spec):
     """Settings.  ``intermediate_size``: of each expert; None: the model's.  ``renormalize``: the chosen shares add up to 1.
     ``shared_intermediate_size``: of an expert that every token uses besides; None: there is none.  ``shared_gate``: it
-    counts by a sigmoid of its own.  ``balance``: coefficient of the penalty that keeps experts evenly used."""
+    counts by a sigmoid of its own.  ``balance``: coefficient of the penalty that keeps experts evenly used.  ``layers``: those
+    that have experts, counted from 0 (None: all); each other has one feed-forward layer of the model's own size."""
 
     num_experts: int = Field(8, ge=1)
     experts_per_token: int = Field(2, ge=1)
@@ -30,12 +31,20 @@ class Experts(Spec):
     shared_intermediate_size: int | None = Field(None, ge=1)
     shared_gate: bool = False
     balance: float = Field(0.01, ge=0)
+    layers: tuple[int, ...] | None = None
 
     @model_validator(mode="after")
     def _enough(self) -> "Experts":
         if self.experts_per_token > self.num_experts:
             raise ValueError(f"experts_per_token ({self.experts_per_token}) must be at most num_experts ({self.num_experts})")
+        layers = self.layers
+        if layers is not None and (not layers or min(layers) < 0 or list(layers) != sorted(set(layers))):
+            raise ValueError(f"layers must be numbers of layers from 0, rising, or null for all ({list(layers)})")
         return self
+
+    def stand_in(self, layer: int) -> bool:
+        """Whether a layer has experts."""
+        return self.layers is None or layer in self.layers
 
 
 class MixtureOfExperts(nn.Module):

@@ -24,7 +24,9 @@ FACTOR = 116_049_371
 
 class BagOfEmbeddings(Model):
     """``hidden_size``: width of the embeddings.  ``ngrams``: longest n-grams of tokens, 1 for tokens alone; those of two and more
-    share ``buckets`` embeddings.  ``context_length``: how many tokens of a text are read.  ``dropout``: of the mean."""
+    share ``buckets`` embeddings.  ``context_length``: how many tokens of a text are read.  ``dropout``: of the mean;
+    ``word_dropout``: the share of G that each reading in training leaves out, tokens and n-grams alike (Iyyer et al. 2015, "Deep
+    Unordered Composition Rivals Syntactic Methods for Text Classification", section 3)."""
 
     has_likelihood: ClassVar[bool] = False
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"bidirectional"})
@@ -33,6 +35,7 @@ class BagOfEmbeddings(Model):
     ngrams: int = Field(2, ge=1, le=8)
     buckets: int = Field(2**14, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
+    word_dropout: float = Field(0.0, ge=0, lt=1)
     context_length: int = Field(1024, ge=1)
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> "Bag":
@@ -69,7 +72,8 @@ class Bag(nn.Module, TextEncoder):
         return Hidden(functional.dropout(mean_BD, self.spec.dropout, self.training)[:, None])
 
     def grams(self, tokens_BT: Tensor, read_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """(rows of `embeddings`, row by row; how many each row has): the tokens that are read, and the n-grams of them."""
+        """(rows of `embeddings`, row by row; how many each row has): the tokens that are read, and the n-grams of them, less what
+        word dropout takes; of a text that it takes whole the mean is zero."""
         found, valid, hashed, whole = [tokens_BT], [read_BT], tokens_BT + 1, read_BT
         for _ in range(2, min(self.spec.ngrams, tokens_BT.shape[1]) + 1):
             length = hashed.shape[1] - 1
@@ -79,6 +83,8 @@ class Bag(nn.Module, TextEncoder):
             found.append(self.vocabulary.size + hashed.remainder(self.spec.buckets))
             valid.append(whole)
         ids, kept = torch.cat(found, 1), torch.cat(valid, 1)
+        if self.training and self.spec.word_dropout:
+            kept = kept & (torch.rand(kept.shape, device=kept.device) >= self.spec.word_dropout)
         return ids[kept], kept.sum(1)
 
     def roles(self) -> dict[str, Role]:

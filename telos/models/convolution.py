@@ -21,6 +21,10 @@ from telos.layers.linear import Linear
 from telos.models import Hidden, Inputs, Model, Pattern, Role, TextEncoder
 from telos.tokens.vocabulary import Vocabulary
 
+EMBEDDING_BOUND = 0.25
+"""Kim 2014, section 4.3 and the author's code: random embeddings of about the variance of trained ones.  So small, they are soon
+moved further than they began; of variance 1 those of rare tokens stay noise (docs/log.md has both)."""
+
 
 class Convolution(Model):
     """``embedding_size``: width of the embeddings.  ``widths``: tokens that a filter covers; ``num_filters`` of each.
@@ -51,8 +55,8 @@ class Convolution(Model):
 class Filters(nn.Module, TextEncoder):
     """A built `Convolution`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation: embeddings N(0, 1); filters uniform with variance 1/fan-in (LeCun et al. 1998, "Efficient BackProp", section
-    4.6), biases zero.
+    Initialisation: embeddings uniform in ±`EMBEDDING_BOUND`; filters uniform with variance 1/fan-in (LeCun et al. 1998,
+    "Efficient BackProp", section 4.6), biases zero.
     """
 
     spec: Convolution
@@ -67,7 +71,7 @@ class Filters(nn.Module, TextEncoder):
         self.filters: Sequence[Linear] = nn.ModuleList(made)  # type: ignore[assignment]
         generator = torch_generator(seed, "weights")
         with torch.no_grad():
-            self.embeddings.normal_(0, 1, generator=generator)
+            self.embeddings.uniform_(-EMBEDDING_BOUND, EMBEDDING_BOUND, generator=generator)
             for filters in self.filters:
                 bound = (3 / filters.weight.shape[1]) ** 0.5
                 filters.weight.uniform_(-bound, bound, generator=generator)

@@ -57,13 +57,18 @@ class HMM(Model):
         return HiddenMarkov(self, vocabulary, seed)
 
     def estimate(self, vocabulary: Vocabulary, *, training_tokens: int = 1_000_000, **_: Any) -> Estimate:
-        """π, A and B in float64, five times over while they are fitted; four float32 numbers for each state and token of a batch,
-        and some 40 bytes a token (measured with batches one after another; side by side there are as many as threads).  A token
-        takes one product with A to predict."""
+        """π, A and B in float64, four times over while they are fitted, and the stream and the places of its pieces, 8 bytes a
+        token each.  A batch takes four float32 numbers for each state and token, π, A and B in float32, and some 47 bytes a
+        token; there are as many side by side as cores.  A token takes one product with A to predict.
+
+        Measured: tests/models/test_sizing.py (resident memory, on one core and on two).
+        """
         states, fitted = self.num_states, min(training_tokens, self.fit_tokens)
         numbers = states * (2 + states + vocabulary.size)
         batch = min(fitted, max(1, BATCH_NUMBERS // states))
-        training = 5 * 8 * numbers + 17 * states * batch + 40 * fitted
+        side_by_side = min(machine.cores(), -(-fitted // batch))
+        each = (16 * states + 47) * batch + 4 * numbers
+        training = 4 * 8 * numbers + side_by_side * each + 8 * (fitted + training_tokens)
         return Estimate(numbers, 2.0 * states**2, training, 8 * numbers, 8 * numbers)
 
 

@@ -19,7 +19,6 @@ from telos.models import Counting, Model
 from telos.models.counting import additive, arpa, entropy_pruning, folder, kneser_ney
 from telos.models.counting.back_off import BackOff
 from telos.models.counting.counts import count
-from telos.models.counting.spelling import spelled
 from telos.models.sizing import Estimate
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -124,11 +123,9 @@ class CountedNGram(Counting):
             arrays |= dict(zip((f"keys_{length}", f"probabilities_{length}", f"weights_{length - 1}"), parts, strict=True))
         folder.save(path, self, arrays, {"fitted_tokens": self.fitted_tokens}, lineage)
 
-    def to_arpa(self, path: str | Path, token_bytes: Sequence[bytes]) -> None:
-        """Write an ARPA file (gzipped where its name ends in .gz).  ``token_bytes``: what each token stands for, as a tokenizer
-        has it; spelled as `telos.models.counting.spelling` says.  Special tokens are written by their names."""
-        names = {token: name for name, token in self.vocabulary.specials.items()}
-        words = [names.get(token) or spelled(token_bytes[token]) for token in range(self.vocabulary.size)]
+    def to_arpa(self, path: str | Path, words: Sequence[str]) -> None:
+        """Write an ARPA file (gzipped where its name ends in .gz).  ``words``: how each token is written
+        (`telos.models.counting.spelling.spellings`)."""
         arpa.write_arpa(self.back_off, words, path)
 
 
@@ -155,6 +152,8 @@ def load(path: Path) -> CountedNGram:
         if not set(names) <= set(arrays) or len(keys) != len(probabilities) or len(weights) != back_off.entries(length - 1):
             raise folder.contradiction(path, f"the tables of {length} tokens are missing or of other lengths")
         back_off.append(keys, probabilities, weights)
+    if back_off.order not in (1, model.spec.order):  # 1: nothing was counted yet
+        raise folder.contradiction(path, f"order {model.spec.order}, and tables of up to {back_off.order} tokens")
     model.fitted_tokens, model.back_off = facts["fitted_tokens"], back_off
     return model
 

@@ -127,6 +127,9 @@ class Transformer(Model):
             raise ValueError(f"num_key_value_heads ({self.num_key_value_heads}) must divide num_heads ({self.num_heads})")
         if any(window is not None and window < 1 for window in self.windows):
             raise ValueError(f"windows must be at least 1, or null for a layer that sees everything ({list(self.windows)})")
+        deepest = max(self.num_layers, self.num_encoder_layers or 0)
+        if self.experts is not None and self.experts.layers and self.experts.layers[-1] >= deepest:
+            raise ValueError(f"experts.layers must be below {deepest}, the number of layers ({list(self.experts.layers)})")
         if self.positions == "buckets" and self.max_distance <= self.num_buckets // 2:
             raise ValueError(f"max_distance ({self.max_distance}) must be above half of num_buckets ({self.num_buckets})")
         return self
@@ -163,8 +166,11 @@ class Transformer(Model):
         changes |= {"intermediate_size": self.resolved_intermediate_size, "head_size": self.resolved_head_size,
                     "num_key_value_heads": self.resolved_key_value_heads,
                     "windows": windows if any(windows) else ()}  # fmt: skip
-        if self.experts is not None and self.experts.intermediate_size is None:
-            changes["experts"] = self.experts.replace(intermediate_size=self.resolved_intermediate_size)
+        if self.experts is not None:
+            deepest = max(self.num_layers, self.num_encoder_layers or 0)
+            size, layers = self.experts.intermediate_size or self.resolved_intermediate_size, self.experts.layers
+            changes["experts"] = self.experts.replace(intermediate_size=size, layers=None if layers == tuple(range(deepest))
+                                                      else layers)  # fmt: skip
         if self.architecture == "encoder_decoder" and self.num_encoder_layers is None:
             changes["num_encoder_layers"] = self.num_layers
         return self.replace(**changes)

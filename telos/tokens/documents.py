@@ -2,7 +2,9 @@
 
 An epoch is the documents in a permutation keyed by (seed, epoch); a row is one document without the end of text behind it, cut
 at ``longest`` tokens.  Batch s holds rows s·B … s·B+B-1 of the endless sequence of epochs, so it is a pure function of (seed,
-step) as those of `telos.tokens.batches` are.  Tests: tests/tokens/test_documents.py.
+step) as those of `telos.tokens.batches` are.  Grouped by length, each `POOL` batches of the permutation share out their documents
+so that those of a batch are of about one length, and little is padding (Khomenko et al. 2016, arXiv:1708.05604, sequence
+bucketing); which batch comes first is drawn too.  Tests: tests/tokens/test_documents.py.
 """
 
 import math
@@ -12,6 +14,10 @@ import numpy as np
 from telos.foundation.random import generator
 from telos.tokens.batches import Row
 from telos.tokens.store import TokenStore
+
+POOL = 16
+"""Batches that share out their documents by length: enough that a batch of them has nearly one, few enough that a document meets
+others in every epoch."""
 
 
 def document_row(store: TokenStore, document: int, longest: int, number: int = 0) -> Row:
@@ -25,13 +31,16 @@ def document_row(store: TokenStore, document: int, longest: int, number: int = 0
 
 class DocumentBatches:
     """As `telos.tokens.batches.Batches`, with documents for rows.  ``batch_tokens``: about how many tokens a step draws; its rows
-    are as many as hold them on average, ``together`` or a multiple of it.  ``raw_length``: tokens of an average row."""
+    are as many as hold them on average, ``together`` or a multiple of it.  ``raw_length``: tokens of an average row.
+    ``group_by_length``: documents of about one length to a batch."""
 
     in_lanes = False
 
-    def __init__(self, store: TokenStore, longest: int, batch_tokens: int, seed: int, together: int = 1):
+    def __init__(
+        self, store: TokenStore, longest: int, batch_tokens: int, seed: int, together: int = 1, *, group_by_length: bool = False
+    ):
         assert longest > 0, longest
-        self.store, self.longest, self.seed = store, longest, seed
+        self.store, self.longest, self.seed, self.group_by_length = store, longest, seed, group_by_length
         self._lengths = np.minimum(np.diff(store.starts) - 1, longest)
         self._epoch_tokens = int(self._lengths.sum())
         self.raw_length = max(1, math.ceil(self._epoch_tokens / store.num_documents))
@@ -59,7 +68,23 @@ class DocumentBatches:
     def _order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """(documents as they stand in the epoch, tokens drawn behind each); the last two epochs are kept."""
         if epoch not in self._orders:
-            documents = generator(self.seed, "documents", epoch).permutation(self.store.num_documents)
+            rng = generator(self.seed, "documents", epoch)
+            documents = rng.permutation(self.store.num_documents)
+            if self.group_by_length:
+                documents = self._grouped(documents, -epoch * self.store.num_documents % self.rows, rng)
             kept = list(self._orders.items())[-1:]
             self._orders = dict(kept) | {epoch: (documents, np.cumsum(self._lengths[documents]))}
         return self._orders[epoch]
+
+    def _grouped(self, documents: np.ndarray, first: int, rng: np.random.Generator) -> np.ndarray:
+        """The documents in an order whose batches have about one length each.  ``first``: how many of them end a batch that the
+        epoch before began; those, and the rest that fills no batch, stay where they are."""
+        whole = (len(documents) - first) // self.rows
+        if whole < 1:
+            return documents
+        body = documents[first : first + whole * self.rows]
+        batches: list[np.ndarray] = []
+        for pool in np.array_split(body, range(POOL * self.rows, len(body), POOL * self.rows)):
+            by_length = pool[np.argsort(self._lengths[pool], kind="stable")].reshape(-1, self.rows)
+            batches += [*by_length[rng.permutation(len(by_length))]]
+        return np.concatenate([documents[:first], *batches, documents[first + len(body) :]])

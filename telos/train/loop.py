@@ -94,7 +94,8 @@ def train(
     network.compute_dtype = choices.dtype
     identity = {"model": network.spec.hash(), "objective": objective.hash(), "optimizer": optimizer.hash(),
                 "tokenizer": vocabulary.tokenizer_hash, "data": data_hash,
-                "batches (train.seed, train.batch_tokens)": f"{settings.seed} {batches.rows} {batches.raw_length}"}  # fmt: skip
+                "batches (train.seed, train.batch_tokens)": f"{settings.seed} {batches.rows} {batches.raw_length}"
+                                                            + " grouped" * settings.group_by_length}  # fmt: skip
     checkpoints = Checkpoints(checkpoints_folder, identity, settings.keep_checkpoints)
     loader = Loader(batches, objective, vocabulary, settings.seed, model.device)
     training = _Training(model, objective, optimizer, schedule, settings, loader, checkpoints, choices, clock, evaluate)

@@ -14,7 +14,8 @@ class Train(Spec):
 
     ``budget``: one of a time (from process start, all included), steps, tokens or epochs.
     ``batch_tokens``: tokens drawn for a step; ``micro_batch_tokens``: at most so many in one forward pass, gradients add up
-    (None: all).  ``gradient_clip``: the gradient's norm is scaled down to this (None: never).
+    (None: all).  ``group_by_length``: where rows are whole documents, those of a batch are of about one length, so that less is
+    padding.  ``gradient_clip``: the gradient's norm is scaled down to this (None: never).
     ``checkpoint_every``, ``evaluate_every``: in steps, tokens, epochs, time or as a share of the budget; 0 steps: never (the end
     is always saved).  Under a budget in time there are fewer evaluations where they would take more than a few percent of it.
     ``keep_checkpoints``: older ones are removed once a newer one is safely on disk.
@@ -26,6 +27,7 @@ class Train(Spec):
     budget: Duration = Duration(180, "seconds")
     batch_tokens: int = Field(4096, ge=1)
     micro_batch_tokens: int | None = Field(None, ge=1)
+    group_by_length: StrictBool = False
     gradient_clip: float | None = Field(1.0, gt=0)
     checkpoint_every: Duration = Duration(60, "seconds")
     keep_checkpoints: int = Field(2, ge=1)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from telos.models import Model
+from telos.optim.optimizers import Optimizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 VOCABULARY = Vocabulary(400, "0123456789abcdef", {END_OF_TEXT: 400})
@@ -70,3 +71,25 @@ def test_what_is_written_to_changes_at_the_first_steps(kind):
         updater.step(1.0)
     still = [name for name, parameter in built.named_parameters() if torch.equal(parameter, before[name])]
     assert not still
+
+
+@pytest.mark.parametrize("kind", [kind for kind in GRADIENT if "tie_embeddings" in Model.member(kind).model_fields])
+@pytest.mark.parametrize("optimizer", Optimizer.kinds())
+def test_tied_embeddings_learn_with_every_optimizer_as_it_stands(kind, optimizer):
+    """The rate of an embedding that is only looked up would throw a head's logits far beyond what they began with."""
+    from telos.models.sizing import reading
+
+    spec = Model.parse({"kind": kind, "tie_embeddings": True})
+    built = spec.build(VOCABULARY)
+    updater = Optimizer.parse(optimizer).build(built)
+    given = reading(spec, 4, 16)
+    given.tokens_BT = torch.randint(VOCABULARY.size, (4, 16), generator=torch.Generator().manual_seed(0))
+    losses = []
+    for _ in range(12):
+        updater.zero_grad()
+        loss = built.nll(built.hidden(given), given.tokens_BT.roll(-1, 1)).mean()
+        loss.backward()
+        updater.step(1.0)
+        losses.append(loss.item())
+    assert max(losses) < 1.2 * losses[0]
+    assert losses[-1] < losses[0]

@@ -209,3 +209,19 @@ def test_counting_anew_forgets_and_counting_more_learns(kind):
     fresh.fit(text)
     assert np.array_equal(built.nll(text), fresh.nll(text))
     assert built.nll(text).mean() < before.mean()
+
+
+@pytest.mark.parametrize("kind", COUNTING)
+@pytest.mark.parametrize("text", [[], [0], [1], [0, 0, 1], [1, 1]], ids=str)
+def test_one_token_and_a_vocabulary_of_two(kind, text):
+    """Down to no text at all, of which every model says 1/V; a context longer than any that was counted is one more."""
+    built = Model.parse(kind).build(Vocabulary(1, "0123456789abcdef", {END_OF_TEXT: 1}))
+    built.fit(np.array(text, np.int64))
+    for scored in ([], [0], [1], [0] * 40):
+        nll = built.nll(np.array(scored, np.int64))
+        assert nll.shape == (len(scored),)
+        assert np.isfinite(nll).all()
+        assert (nll >= 0).all()
+        log_p = built.log_probabilities(np.array(scored, np.int64))
+        assert math.fsum(np.exp(log_p)) == pytest.approx(1, abs=1e-9)
+        assert text or log_p == pytest.approx(np.log([0.5, 0.5]))

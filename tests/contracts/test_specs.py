@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import telos
+from telos import recipe
 from telos.foundation.errors import TelosError
 from telos.foundation.schema import json_schema
 from telos.foundation.spec import Spec, plain
@@ -102,6 +103,13 @@ def test_a_member_is_parsed_by_its_kind(base, kind):
     assert base.parse(spec.dump()) == spec
     if not settings:
         assert base.parse(kind) == spec
+
+
+@pytest.mark.parametrize("family", recipe.FAMILIES)
+def test_what_telos_list_shows_is_a_whole_sentence(family):
+    """The first line of each file's docstring, which stands there by itself."""
+    for kind, said in recipe.members(family)[family].items():
+        assert said.endswith((".", ":")), f"{kind}: {said}"
 
 
 @pytest.mark.parametrize("base", FAMILIES, ids=name)

@@ -116,6 +116,22 @@ def telos(environment: dict[str, str]) -> Command:
     return Command(environment)
 
 
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, str]]:
+    """``call("score", …)``: (exit code, standard output, standard error) of a command in this process."""
+
+    def command(*words: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["telos", *map(str, words)])
+        from telos import cli
+
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return command
+
+
 SENTENCES = {
     "en": (["The old sailor", "A quiet engineer", "My neighbour's cat", "The youngest judge", "An honest merchant"],
            ["carried", "measured", "remembered", "repaired", "sold"],

@@ -61,6 +61,14 @@ def test_the_json_line_and_the_report(classifier):
     assert "accuracy" in (out / "report.html").read_text(encoding="utf-8")
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert any("validation_accuracy" in line for line in lines)
+    for curve, of in (
+        ("train", [line for line in lines if "loss" in line]),
+        ("validation", [n for n in lines if "loss" not in n]),
+    ):
+        assert len(report[curve]["accuracy"]) == len(report[curve]["nats_per_label"]) == len(of) > 1
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for plot in ("accuracy-seconds", "accuracy-tokens", "nats-per-label-seconds", "learning-rate-scale"):
+        assert f'aria-label="{plot}"' in page
 
 
 def test_classify_texts_in_both_languages(telos, classifier):
@@ -151,6 +159,14 @@ def test_a_document_without_a_label(telos, tmp_path):
                                  "tokenizer.kind=byte", "train.budget=2 epochs", "--out", tmp_path / "run")  # fmt: skip
     assert must == "every document must have a label"
     assert "corpus.label_field=NAME" in fix
+
+
+def test_grouping_by_length_is_of_documents(telos, tmp_path):
+    (tmp_path / "text.txt").write_text("some text " * 100)
+    must, found, fix = telos.refuses("run", tmp_path / "text.txt", "train.group_by_length=true", "--out", tmp_path / "run")
+    assert must == "train.group_by_length needs an objective of whole documents"
+    assert found == "'causal' reads the text as one stream"
+    assert fix == "leave train.group_by_length out"
 
 
 def test_one_class_alone(telos, tmp_path):

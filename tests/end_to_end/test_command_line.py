@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from telos import cli, recipe, run, scoring
+from telos import recipe, run, scoring
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder
 from telos.models.ngram import NGram
@@ -20,20 +20,6 @@ from telos.result import Stopped
 from telos.tokens.tokenizers.byte import Byte
 
 CLI = [sys.executable, "-m", "telos.cli"]
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """``call("score", …)``: (exit code, standard output, standard error) of a command in this process."""
-
-    def command(*words: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["telos", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return command
 
 
 @pytest.fixture

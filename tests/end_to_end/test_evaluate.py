@@ -68,20 +68,3 @@ def test_a_file_that_is_not_there(model, tmp_path):
         run.evaluate(model, tmp_path / "nowhere.jsonl")
     with pytest.raises(TelosError, match="found: a folder"):
         run.evaluate(model, tmp_path)
-
-
-def test_a_text_that_a_model_gives_no_probability(model, tmp_path):
-    folder = model.parent.parent
-    made = Run.parse({"corpus": {"kind": "files", "path": str(folder / "texts")}, "tokenizer": "byte",
-                      "model": {"kind": "ngram", "order": 2, "smoothing": "maximum_likelihood"},
-                      "split": {"validation_fraction": 0.2, "test_fraction": 0.2}})  # fmt: skip
-    for _ in range(2):  # the second time from report.json
-        done = run.train(made, tmp_path / "run")
-        assert "bits_per_byte" not in done.summary()
-        assert "the probability 0, so that it needs infinitely many bits: smooth it (model.smoothing" in done.describe()
-    (tmp_path / "new.txt").write_text("zebra")
-    scored = run.score(done.model, tmp_path / "new.txt")
-    assert scored.describe().splitlines() == [
-        "The model gives tokens of 1 of 1 blocks of text the probability 0, so that it needs infinitely many bits: smooth it "
-        "(model.smoothing, model.pseudocount).", "5 B in 1 document, 6 tokens"]  # fmt: skip
-    assert "bits_per_byte" not in scored.summary()

@@ -4,8 +4,6 @@ import itertools
 
 import pytest
 
-from telos.models.transformer import Transformer
-
 SMALL = ["model.hidden_size=32", "model.context_length=32", "objective.max_target_tokens=32", "optimizer.learning_rate=0.01",
          "train.batch_tokens=128", "train.precision=fp32", "train.threads=1", "train.compile=false"]  # fmt: skip
 LETTERS = "abcdef"
@@ -62,7 +60,6 @@ def test_what_it_cannot_do_is_refused(telos, trained, table, tmp_path):
     assert "corpus.target_field=NAME" in fix
 
 
-@pytest.mark.skipif("architecture" not in Transformer.model_fields, reason="the Transformer is a decoder alone")
 def test_an_encoder_is_measured_by_the_words_that_were_hidden(telos, texts, tmp_path):
     settings = ["model.architecture=encoder", "model.num_layers=1", "model.hidden_size=32", "model.num_heads=2",
                 "model.context_length=32", "objective.kind=masked", "train.batch_tokens=256", "train.compile=false"]  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+RECIPES = sorted([*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "recipes/models").glob("*.yaml")])
 HOP = re.compile(r"^\d+\. `([\w/]+\.py)::([\w.]+)`", re.MULTILINE)
 MOST_HOPS, MOST_LINES = 8, 1500
 
@@ -137,8 +137,9 @@ def test_links_lead_somewhere(path):
         ("docs/index.md", "docs/zh/index.md"),
         ("docs/corpus.md", "docs/zh/corpus.md"),
         ("docs/sizing.md", "docs/zh/sizing.md"),
+        ("docs/ladder.md", "docs/zh/ladder.md"),
     ],
-    ids=["readme", "docs", "corpus", "sizing"],
+    ids=["readme", "docs", "corpus", "sizing", "ladder"],
 )
 def test_both_languages_hold_the_same(english, chinese):
     """As many headings of each depth, the same commands but for prompts, and a link to each other."""
@@ -179,7 +180,7 @@ def test_a_recipe_loads_and_states_its_claim(path):
     for line in re.findall(r"^#   (telos .*?)(?:   .*)?$", header, re.MULTILINE):
         parse(shlex.split(line)[1:])
         for named in re.findall(r"recipes/\S+\.yaml", line):
-            assert named == f"recipes/{path.name}"
+            assert named == path.relative_to(ROOT).as_posix()
 
 
 def test_the_default_recipe_is_what_run_does():

@@ -39,6 +39,24 @@ def test_values_of_a_text_that_is_counted_by_hand():
     assert found.nats_per_character == pytest.approx(8 / 4)
 
 
+def test_a_token_of_probability_zero_makes_its_units_infinite_and_no_others():
+    """And what is infinite is left out of figures and intervals: JSON has no number for it."""
+    nll = np.array([4.0, math.inf, 2.0, 0.5, math.inf])
+    found = Likelihood.of(nll, np.array([3, 3, 2, 2, 0]), np.array([0, 4, 6, 10]))
+    assert found.nats.tolist() == [math.inf, math.inf, math.inf]
+    found = Likelihood.of(nll[:4], np.array([3, 3, 2, 2]), np.array([0, 3, 6, 8, 10]), characters=np.ones(4))
+    assert found.nats.tolist() == [4, math.inf, 2, 0.5]
+    assert found.impossible_tokens == 1
+    assert found.impossible == "The bits per byte are infinite: the model gives probability 0 to 1 of 4 tokens of the text."
+    for value in (found.bits_per_byte, found.nats_per_token, found.perplexity, found.nats_per_character,
+                  found.bits_per_byte_interval(), found.perplexity_interval(), paired_difference(found, found)):  # fmt: skip
+        assert value is None
+    possible = Likelihood.of(np.ones(4), np.array([3, 3, 2, 2]), np.array([0, 3, 6, 8, 10]))
+    assert (possible.impossible_tokens, possible.impossible) == (0, None)
+    assert paired_difference(possible, found) is None
+    assert likelihood([1e6, 2e6], [1, 1]).perplexity is None
+
+
 def test_units_are_documents_or_blocks_of_about_two_kilobytes():
     assert unit_edges(np.full(20, 100)).tolist() == list(range(0, 2001, 100))
     assert unit_edges(np.array([5, 0, 5, 0] * 5)).tolist() == list(range(0, 51, 5))
@@ -173,16 +191,3 @@ def test_very_many_units_keep_their_interval():
     low, high = bootstrap(bits, size, resamples=200)
     spread = (bits - bits.sum() / size.sum() * size).std() * np.sqrt(45_000) / size.sum()  # the linear approximation
     assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.2)
-
-
-def test_a_token_of_probability_0_makes_its_own_unit_infinite_and_no_other():
-    nll, size, edges = np.array([1.0, math.inf, 2.0, 3.0]), np.array([3, 3, 3, 3]), np.array([0, 4, 8, 12])
-    found = Likelihood.of(nll, size, edges)
-    assert found.nats.tolist() == [math.inf, math.inf, pytest.approx(2 / 3 + 3)]  # its bytes stand in two units
-    assert found.impossible_units == 2
-    assert (found.bits_per_byte, found.nats_per_token, found.perplexity) == (None, None, None)
-    assert (found.bits_per_byte_interval(), found.perplexity_interval()) == (None, None)
-    possible = Likelihood.of(np.ones(4), size, edges)
-    assert possible.impossible_units == 0
-    assert paired_difference(found, possible) is None
-    assert paired_difference(found, found) is None

@@ -31,18 +31,30 @@ def test_the_ladder_has_every_rung_in_order():
 
 def test_curves_say_their_axes():
     validation = {"seconds": [50, 100], "tokens": [1e6, 2e6], "nats_per_token": [3.0, 2.5]}
-    over_tokens = texts(plots.loss(TRAIN, validation, "tokens"))
+    over_tokens = texts(plots.figure(TRAIN, validation, "tokens"))
     assert {"tokens seen", "nats per token", "validation", "2M"} <= set(over_tokens)
-    over_seconds = texts(plots.loss(TRAIN, None, "seconds"))
+    over_seconds = texts(plots.figure(TRAIN, None, "seconds"))
     assert "seconds of training" in over_seconds
     assert "validation" not in over_seconds
     assert {"step", "learning rate ÷ its peak"} <= set(texts(plots.learning_rate_scale(TRAIN)))
 
 
+def test_a_curve_of_any_figure():
+    train = {name: values for name, values in TRAIN.items() if name != "nats_per_token"} | {"accuracy": 1 - 1 / np.sqrt(STEPS)}
+    validation = {"seconds": [50], "tokens": [1e6], "accuracy": [0.9]}
+    assert plots.figures(train) == ["accuracy"]
+    svg = plots.figure(train, validation, "tokens", "accuracy")
+    assert {"accuracy", "validation", "tokens seen"} <= set(texts(svg))
+    # What rises begins low: those steps are cut, not the last ones.
+    shown = [float(text) for text in texts(svg) if re.fullmatch(r"[01]\.\d+", text)]
+    assert min(shown) > 0.5
+    assert max(shown) >= 0.95
+
+
 @pytest.mark.parametrize("points", [2, 3])
 def test_few_points_are_enough(points: int):
     few = {name: values[:points] for name, values in TRAIN.items()}
-    assert plots.loss(few, None, "seconds").startswith("<svg")
+    assert plots.figure(few, None, "seconds").startswith("<svg")
     assert plots.ladder(RUNGS[:1]).startswith("<svg")
 
 

@@ -62,6 +62,17 @@ def test_a_compressor_is_one_number_and_the_interval_is_ours():
     assert against_number("xz", OURS, 1.0)["verdict"] == "worse"
 
 
+def test_a_model_that_gives_the_text_probability_zero_is_worse_by_no_finite_number():
+    infinite = Likelihood.of(np.array([1.0, math.inf]), np.array([4, 4]), np.array([0, 4, 8]))
+    finite = Likelihood.of(np.array([1.0, 1.0]), np.array([4, 4]), np.array([0, 4, 8]))
+    for found in (against("unigram", infinite, finite), against_number("xz", infinite, 2.0)):
+        assert found is not None
+        assert (found["verdict"], "difference" in found) == ("worse", False)
+        assert sentence(found).endswith("to a part of the text this model gives probability 0.")
+    assert against("unigram", finite, infinite) is None
+    assert next_steps([found]) != []
+
+
 def test_one_unit_is_not_judged_and_no_bytes_is_no_baseline():
     one = Likelihood(np.array([5.0]), np.array([4.0]), np.array([1.0]))
     found = against_number("gzip", one, 2.0)

@@ -71,6 +71,24 @@ def test_dropout_is_of_training_alone():
     assert (network.eval().hidden(inputs(TEXTS[:1])).values_BTD == 0).sum() == 0
 
 
+def test_word_dropout_leaves_out_its_share_of_tokens_and_n_grams_in_training_alone():
+    text = [40, *torch.randint(0, 40, (3999,), generator=torch.Generator().manual_seed(1)).tolist()]
+    network = BagOfEmbeddings(hidden_size=4, ngrams=2, buckets=1000, word_dropout=0.3).build(VOCABULARY)
+    read = torch.ones(2, 4000, dtype=torch.bool)
+    torch.manual_seed(0)
+    rows, counts = network.train().grams(torch.tensor([text, text]), read)
+    tokens = int((rows < VOCABULARY.size).sum())
+    assert 0.67 < tokens / 8000 < 0.73
+    assert 0.67 < (len(rows) - tokens) / 7998 < 0.73
+    assert len(rows) == int(counts.sum())
+    whole = rows_of(text, network.spec)
+    assert rows[: counts[0]].tolist() != rows[counts[0] :].tolist(), "each text loses others"
+    assert set(rows.tolist()) <= set(whole)
+    assert network.eval().grams(torch.tensor([text]), read[:1])[0].tolist() == whole
+    nothing = BagOfEmbeddings(word_dropout=0.99999).build(VOCABULARY).train().hidden(inputs([[40]]))
+    assert nothing.values_BTD.abs().sum() == 0, "a text without anything left is the zero vector, not an undefined mean"
+
+
 def test_gradients_in_float64():
     network = BagOfEmbeddings(hidden_size=3, ngrams=2, buckets=5).build(VOCABULARY).double()
 

@@ -24,6 +24,7 @@ def inputs(texts, width=None):
 def built(spec):
     network = spec.build(VOCABULARY, seed=2).eval()
     with torch.no_grad():
+        network.embeddings.mul_(7)  # as if trained: some filters pass their bias, some do not
         for filters in network.filters:
             filters.bias.normal_(-1, 1, generator=torch.Generator().manual_seed(1))
     return network
@@ -77,6 +78,13 @@ def test_dropout_is_of_training_alone():
         quiet = network.hidden(inputs(TEXTS)).values_BTD
         assert torch.equal(network.hidden(inputs(TEXTS)).values_BTD, quiet)
         assert not torch.equal(network.train().hidden(inputs(TEXTS)).values_BTD, quiet)
+
+
+@torch.no_grad()
+def test_embeddings_begin_small():
+    embeddings = Convolution(embedding_size=300).build(VOCABULARY).embeddings
+    assert 0.249 < embeddings.abs().max() <= 0.25
+    assert abs(embeddings.mean()) < 0.01
 
 
 def test_settings_that_make_no_sense():

@@ -150,7 +150,7 @@ def test_an_n_gram_takes_at_most_what_is_estimated(order, size, settings):
 
 @pytest.mark.parametrize(("states", "size", "tokens"), [(16, 256, 20_000), (64, 1024, 20_000), (256, 256, 60_000)])
 def test_a_hidden_markov_model_takes_what_is_estimated(states, size, tokens):
-    """What is kept, exactly; what fitting takes is not held here, since its batches are other threads', which no account sees."""
+    """What is kept, exactly."""
     vocabulary = Vocabulary(size - 1, "sizing", {END_OF_TEXT: size - 1})
     stream = np.random.default_rng(0).integers(0, size - 1, tokens)
     stream[99::100] = size - 1
@@ -161,6 +161,42 @@ def test_a_hidden_markov_model_takes_what_is_estimated(states, size, tokens):
     kept = [getattr(model.parameters, name) for name in ("start_S", "cut_S", "transition_SS", "emission_SV")]
     assert sum(array.size for array in kept) == estimate.parameters
     assert sum(array.nbytes for array in kept) == estimate.inference_bytes
+
+
+FITTED = """
+import sys, numpy, torch
+from telos.foundation import machine
+from telos.foundation.machine import peak_memory_bytes
+from telos.models.hmm import HMM
+from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+
+torch.set_num_threads(1)
+states, size, tokens, cores = map(int, sys.argv[1:])
+machine.cores = lambda: cores
+
+def fit(states, size, tokens):
+    stream = numpy.random.default_rng(0).integers(0, size - 1, tokens).astype(numpy.uint16)
+    stream[99::100] = size - 1
+    model = HMM(num_states=states, iterations=3, tolerance=0).build(Vocabulary(size - 1, "sizing", {END_OF_TEXT: size - 1}))
+    before = peak_memory_bytes()
+    model.fit(stream)
+    return before, model.spec.estimate(model.vocabulary, training_tokens=tokens).training_bytes
+
+fit(8, 16, 2000)  # libraries and buffers
+before, estimated = fit(states, size, tokens)
+print(peak_memory_bytes() - before, estimated)
+"""
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize(("states", "size", "tokens"), [(64, 1024, 200_000), (256, 4096, 50_000)])
+def test_fitting_a_hidden_markov_model_takes_what_is_estimated(states, size, tokens, cores):
+    """Peak of the resident size of a fresh process, above what a tiny model has taken before: within 10 %."""
+    done = subprocess.run([sys.executable, "-c", FITTED, *map(str, (states, size, tokens, cores))], text=True,
+                          env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}, capture_output=True, check=True)  # fmt: skip
+    grown, estimated = map(int, done.stdout.split())
+    assert estimated > 5e7
+    assert grown == pytest.approx(estimated, rel=0.1), f"grown by {grown:,}, estimated {estimated:,}"
 
 
 def test_values_that_are_asked_for():

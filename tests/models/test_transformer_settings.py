@@ -39,6 +39,7 @@ CHANGES = [
     {"activation": "relu2", "gated": False, "feed_forward_bias": True},
     {"experts": Experts(num_experts=3)},
     {"experts": Experts(num_experts=4, shared_intermediate_size=8, shared_gate=True)},
+    {"experts": Experts(num_experts=3, intermediate_size=8, layers=(1,))},
     {"tie_embeddings": True},
     {"head_bias": True, "head_transform": True},
     {"embedding_scale": 3.0, "logit_scale": 0.5, "logit_softcap": 2.0},
@@ -267,6 +268,17 @@ def test_windows_and_experts_cost_what_is_used():
     assert (few.routed_fraction, many.routed_fraction) == (0.5, 0.25)
 
 
+def test_experts_stand_in_the_layers_that_are_named():
+    """Named all, they are those of a model that names none."""
+    named = SMALL.replace(experts=Experts(num_experts=3, layers=(1,))).build(VOCABULARY)
+    tensors = set(dict(named.named_parameters()))
+    assert "model.layers.0.mlp.up_proj.weight" in tensors
+    assert "model.layers.1.mlp.experts.2.up_proj.weight" in tensors
+    assert not any(name.startswith("model.layers.0.mlp.experts") for name in tensors)
+    every = SMALL.replace(experts=Experts(num_experts=3, layers=(0, 1)))
+    assert every.resolved() == SMALL.replace(experts=Experts(num_experts=3)).resolved()
+
+
 def test_the_balance_of_experts_is_a_penalty_with_its_coefficient():
     spec = SMALL.replace(experts=Experts(num_experts=3, balance=0.25))
     hidden = network(spec).hidden(read(spec))
@@ -311,6 +323,7 @@ COMPILED = [
     SMALL.replace(norm="layer", positions="learned", gated=False, activation="gelu_tanh", attention_bias=True,
                   feed_forward_bias=True, query_key_norm=False, head_bias=True),
     SMALL.replace(experts=Experts(num_experts=3), windows=(None, 4), logit_softcap=2.0),
+    SMALL.replace(experts=Experts(num_experts=3, layers=(1,))),
     BOTH[0],
 ]  # fmt: skip
 
@@ -374,6 +387,9 @@ def test_what_a_network_cannot_read_is_refused(spec, inputs, with_state, must, f
     ({"positions": "buckets", "max_distance": 16}, "max_distance (16) must be above half of num_buckets (32)"),
     ({"positions": "buckets", "num_buckets": 30}, "multiple of 4"),
     ({"experts": {"num_experts": 2, "experts_per_token": 3}}, "experts_per_token (3) must be at most num_experts (2)"),
+    ({"experts": {"layers": [1, 0]}}, "layers must be numbers of layers from 0, rising, or null for all ([1, 0])"),
+    ({"experts": {"layers": []}}, "layers must be numbers of layers from 0, rising, or null for all ([])"),
+    ({"num_layers": 2, "experts": {"layers": [0, 2]}}, "experts.layers must be below 2, the number of layers ([0, 2])"),
     ({"activation": "tanh"}, "gelu"),
     ({"rope_scaling": {"method": "dynamic"}}, "linear"),
 ])  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telos.foundation.document import Document
-from telos.tokens.documents import DocumentBatches, document_row
+from telos.tokens.documents import POOL, DocumentBatches, document_row
 from telos.tokens.store import TokenStore
 
 
@@ -26,13 +26,14 @@ def store_of(tmp_path_factory, byte):
 
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=30)
+DRAWN = st.fixed_dictionaries({"seed": st.integers(0, 3), "group_by_length": st.booleans()})
 
 
 @settings(max_examples=40)
-@given(lengths=LENGTHS, longest=st.integers(1, 50), batch_tokens=st.integers(1, 200), seed=st.integers(0, 3))
-def test_each_document_once_an_epoch_with_what_belongs_to_it(store_of, lengths, longest, batch_tokens, seed):
+@given(lengths=LENGTHS, longest=st.integers(1, 50), batch_tokens=st.integers(1, 200), drawn=DRAWN)
+def test_each_document_once_an_epoch_with_what_belongs_to_it(store_of, lengths, longest, batch_tokens, drawn):
     store = store_of(lengths)
-    batches, n = DocumentBatches(store, longest, batch_tokens, seed), len(lengths)
+    batches, n = DocumentBatches(store, longest, batch_tokens, **drawn), len(lengths)
     for epoch in (0, 2):
         rows = [batches.row_at(number) for number in range(epoch * n, (epoch + 1) * n)]
         assert sorted(int(row.documents[0]) for row in rows) == list(range(n))
@@ -70,3 +71,27 @@ def test_the_order_is_a_function_of_seed_and_epoch(store_of):
 def test_any_document_is_a_row(store_of):
     row = document_row(store_of([4, 2]), 1, 50, number=9)
     assert (len(row.tokens), row.label, row.number) == (2, 1, 9)
+
+
+def test_a_batch_of_one_length_has_little_padding(store_of):
+    """Of 600 documents, 40 to a batch that never starts with an epoch, the padding is a small part of what it is ungrouped."""
+    store = store_of([1 + i % 40 for i in range(600)] + [3] * 7)
+
+    def padding(grouped):
+        batches = DocumentBatches(store, 50, 800, 1, group_by_length=grouped)
+        assert 607 % batches.rows
+        lengths = [[len(row.tokens) for row in batches.batch_at(step)] for step in range(45)]
+        return sum(max(batch) * len(batch) - sum(batch) for batch in lengths)
+
+    assert padding(True) < 0.25 * padding(False)
+
+
+def test_grouping_draws_again_which_batch_comes_first_and_who_meets_whom(store_of):
+    batches = DocumentBatches(store_of([1 + i % 40 for i in range(600)]), 50, 420, 1, group_by_length=True)
+    assert 600 % batches.rows == 0, "each epoch is whole batches"
+    steps = 600 // batches.rows
+    epochs = [[[int(row.documents[0]) for row in batches.batch_at(e * steps + s)] for s in range(steps)] for e in (0, 1)]
+    longest = [[max(i % 40 for i in batch) for batch in epoch] for epoch in epochs]
+    assert longest[0][:POOL] != sorted(longest[0][:POOL])
+    assert longest[0] != longest[1]
+    assert {frozenset(batch) for batch in epochs[0]}.isdisjoint(frozenset(batch) for batch in epochs[1])

@@ -1,5 +1,6 @@
-"""Files and folders: plain text and source code, JSON, JSON Lines, CSV, TSV, Parquet, HTML, PDF, DOCX, EPUB, WARC, each also as
-.gz, .zst, .bz2 or .xz, and ZIP archives of them.
+"""Files and folders: text, source code, tables, JSON, HTML, PDF, DOCX, EPUB, WARC, compressed ones and ZIP archives too.
+
+Tables are CSV, TSV, JSON Lines and Parquet; each format is also read as .gz, .zst, .bz2 or .xz.
 
 Which format a file is in is told by its name (`telos.corpus.formats`); a file with an unknown suffix is read if it looks
 like text.  Passed over without a word: names that begin with a dot, ``__pycache__``, ``node_modules``, and folders that

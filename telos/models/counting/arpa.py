@@ -11,16 +11,17 @@ is ``<s>`` where it stands before a document and ``</s>`` where it ends one; a l
 Tests: tests/models/counting/test_arpa.py (export → import → export, bad files), test_kenlm.py (KenLM's scores on the same file).
 """
 
+import contextlib
 import gzip
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, cast
 
 import numpy as np
 
 from telos.foundation.errors import TelosError
-from telos.foundation.files import writing
+from telos.foundation.files import replacing
 from telos.foundation.progress import progress
 from telos.models.counting.arpa_reader import BEGIN, END, ZERO, ArpaReader
 from telos.models.counting.back_off import BackOff
@@ -34,7 +35,7 @@ def write_arpa(model: BackOff, words: Sequence[str], path: str | Path) -> None:
     spelled = [END if token == model.end else word for token, word in enumerate(words)]
     _check_words(spelled, model.size)
     total = sum(model.entries(k) for k in range(1, model.order + 1)) + 1
-    with writing(Path(path)), progress("writing ARPA", total, "n-grams") as advance, _opened(path, "wb") as file:
+    with progress("writing ARPA", total, "n-grams") as advance, replacing(Path(path)) as raw, _packed(raw, path) as file:
         sizes = [f"ngram {k}={model.entries(k) + (k == 1)}\n" for k in range(1, model.order + 1)]
         file.write("".join(["\\data\\\n", *sizes]).encode())
         for length in range(1, model.order + 1):
@@ -65,40 +66,44 @@ def _texts(values: np.ndarray) -> list[str]:
 
 
 def read_arpa(path: str | Path, words: Sequence[str] | None = None) -> tuple[list[str], BackOff]:
-    """(words, model) of a file, gzipped or not.  Each word's place is its token; the end of text comes last.
+    """(words, model) of a file, gzipped or not.  Each word's place is its token; the end of text, which is not among them, comes
+    last.
 
-    ``words``: the order that the tokens are to have, the same words as in the file; None: as they stand there.
+    ``words``: the order that the tokens are to have, the same words as in the file, ``</s>`` where the end of text is to be
+    another than the last; None: as they stand there.
     An n-gram whose context is not listed gets it listed, with the probability and weight that it has anyway.
     Raises `TelosError` where the file is no ARPA file, is cut short, or says something twice.
     """
-    with _opened(path, "rb") as file:
+    with _opened(path) as file:
         reader = ArpaReader(str(path), file)
         sizes = reader.sizes()
         with progress("reading ARPA", sum(sizes), "n-grams") as advance:
             found = reader.words(sizes[0])
             ordered = _order(reader, found, words)
-            tokens = {word.encode(): token for token, word in enumerate(ordered)} | {BEGIN.encode(): len(ordered) - 1}
-            model = BackOff(len(ordered), len(ordered) - 1, np.array([found[word][0] for word in ordered]))
-            weights = np.array([found[word][1] for word in ordered[:-1]] + [found.get(BEGIN, (0.0, 1.0))[1]])
+            end = ordered.index(END)
+            tokens = {word.encode(): token for token, word in enumerate(ordered)} | {BEGIN.encode(): end}
+            model = BackOff(len(ordered), end, np.array([found[word][0] for word in ordered]))
+            weights = np.array([(found.get(BEGIN, (0.0, 1.0)) if word == END else found[word])[1] for word in ordered])
             for length, size in enumerate(sizes[1:], start=2):
                 advance(sizes[length - 2])
                 weights = _append(model, reader.section(length, size, tokens), weights, str(path))
             advance(sizes[-1])
         reader.end()
-    return ordered[:-1], model
+    return [word for word in ordered if word != END], model
 
 
 def _order(reader: ArpaReader, found: Collection[str], words: Sequence[str] | None) -> list[str]:
-    """The words by token, the end of text last."""
+    """The words by token, the end of text where it is named, or last."""
     if END not in found:
         raise reader.wrong(None, f"{END}, which ends a text, must be listed", "no such word")
     ordinary = [word for word in found if word not in (BEGIN, END)]
-    wanted = ordinary if words is None else [word for word in words if word != END]
-    if sorted(wanted) != sorted(ordinary):
-        strange = sorted(set(wanted) ^ set(ordinary)) or ["the same word twice"]
+    given = list(ordinary if words is None else words)
+    wanted = given if END in given else [*given, END]
+    if sorted(wanted) != sorted([*ordinary, END]):
+        strange = sorted(set(wanted) ^ {*ordinary, END}) or ["the same word twice"]
         raise TelosError(f"the words of {reader.name} must be the tokenizer's", f"{len(strange)} in one of them only: "
                          f"{', '.join(strange[:3])}", "use the tokenizer that the file was made with")  # fmt: skip
-    return [*wanted, END]
+    return wanted
 
 
 def _append(model: BackOff, section: tuple[np.ndarray, np.ndarray, np.ndarray], weights: np.ndarray, name: str) -> np.ndarray:
@@ -150,12 +155,22 @@ def _check_words(words: list[str], size: int) -> None:
                          "spell them with telos.models.counting.spelling")  # fmt: skip
 
 
-def _opened(path: str | Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
-    packed = str(path).endswith(".gz")
+def _opened(path: str | Path) -> IO[bytes]:
     try:
-        if not packed:
-            return open(path, mode)
-        # Without a time in it: the same model, the same file.
-        return cast(IO[bytes], gzip.GzipFile(path, mode, mtime=0))
+        return cast(IO[bytes], gzip.open(path)) if _is_gzipped(path) else open(path, "rb")
     except FileNotFoundError:
         raise TelosError("an ARPA file must exist", f"no file {path}", "correct the path") from None
+
+
+@contextlib.contextmanager
+def _packed(file: IO[bytes], path: str | Path) -> Iterator[IO[bytes]]:
+    """What to write to.  Without a time or a name in it: the same model, the same file."""
+    if not _is_gzipped(path):
+        yield file
+        return
+    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        yield cast(IO[bytes], packed)
+
+
+def _is_gzipped(path: str | Path) -> bool:
+    return str(path).endswith(".gz")

@@ -8,6 +8,8 @@ Tests: tests/models/counting/test_spelling.py (round trips of any bytes).
 
 import re
 
+from telos.tokens.tokenizers import TrainedTokenizer
+
 RESERVED = ("<s>", "</s>", "<unk>")
 _ESCAPED = re.compile(r"<0x([0-9A-F]{2})>")
 _OPENS = re.compile(r"<(?=0x)")
@@ -19,6 +21,18 @@ def spelled(token: bytes) -> str:
     if text in RESERVED:
         text = text.replace("<", "<0x3C>")
     return "".join(c if c.isprintable() and not c.isspace() else _bytes(c) for c in text)
+
+
+def spellings(tokenizer: TrainedTokenizer) -> list[str]:
+    """How each token of a tokenizer is written, by id: a word of a list as it stands there, a special token by its name, the end
+    of text as ``</s>``, all else by its bytes.  Of tokens that stand for the same bytes (a character and the byte that it is
+    where it is not in the alphabet) all but the last have their number behind them: ``a<#97>``."""
+    vocabulary = tokenizer.vocabulary
+    names = {token: name for name, token in vocabulary.specials.items()} | {vocabulary.end_of_text: "</s>"}
+    words = tokenizer.words or [spelled(token) for token in tokenizer.token_bytes]
+    words = [names.get(token, word) for token, word in enumerate(words)]
+    last = {word: token for token, word in enumerate(words)}
+    return [word if last[word] == token else f"{word}<#{token}>" for token, word in enumerate(words)]
 
 
 def unspelled(word: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Other people's models: a folder in the Hugging Face layout, or a name on the hub, made into a folder of ours.
+"""Other people's models: a folder in the Hugging Face layout, a name on the hub, or an ARPA file, made into a folder of ours.
 
 What comes out is again in that layout: settings, tensors and tokenizer that we read and understood, each written anew, so that
 whatever we do not have was refused before, by name.  The tokenizer is kept as it is (`telos.tokens.tokenizers.pretrained`), the
@@ -18,6 +18,7 @@ from telos import __version__
 from telos.foundation.errors import TelosError
 from telos.foundation.files import MANIFEST, read_json, sha256, write_file
 from telos.models.importing import hub
+from telos.models.importing.arpa import ENDINGS, import_arpa, is_arpa
 from telos.models.saved import CONFIG, load_model, read_config, save_model
 from telos.models.saved.tensors import INDEX, WEIGHTS, read_index
 from telos.tokens.saved import OWN_FILE
@@ -38,27 +39,35 @@ def import_model(
     revision: str | None = None,
     end_of_text: str | None = None,
     begin_of_text: str | None = None,
+    tokenizer: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Write the folder ``out`` from a folder or a name on the hub; facts about it.
+    """Write the folder ``out`` from a folder, a name on the hub or an ARPA file; facts about it.
 
-    ``end_of_text``, ``begin_of_text``: tokens that end and begin a document, where the folder does not say.  Raises `TelosError`
-    where ``out`` is somebody's folder, and for whatever `load_model`, `fetch` and `Pretrained` refuse.
+    ``end_of_text``, ``begin_of_text``: tokens that end and begin a document, where the folder does not say.  ``tokenizer``: of
+    an ARPA file (`import_arpa`).  Raises `TelosError` where ``out`` is somebody's folder, and for whatever `load_model`, `fetch`,
+    `Pretrained` and `import_arpa` refuse.
     """
     out = Path(out)
     _refuse_to_replace(out)
+    options = {"--revision": revision, "--end-of-text": end_of_text, "--begin-of-text": begin_of_text}
+    if Path(source).is_file() or str(source).endswith(ENDINGS):
+        return _from_file(Path(source), out, tokenizer, [name for name, value in options.items() if value is not None])
+    if tokenizer is not None:
+        raise TelosError("--tokenizer goes with an ARPA file, whose words are its tokens", f"the model {source}",
+                         "leave it out: a model's own tokenizer lies in its folder")  # fmt: skip
     folder = _folder(source, revision)
     if out.resolve() == folder.resolve():
         raise TelosError("a model must be imported to another folder than its own", str(out), "choose another --out")
     if (folder / OWN_FILE).is_file():
-        network, tokenizer = load_model(folder)
+        network, trained = load_model(folder)
     else:
-        network, tokenizer = _foreign(folder, end_of_text, begin_of_text)
+        network, trained = _foreign(folder, end_of_text, begin_of_text)
     _refuse_broken_numbers(network)
     config = read_config(folder)
     lineage = {"telos": __version__, "imported_from": str(source), "revision": revision or _commit(folder),
                "files": {path.name: sha256(path) for path in _weights(folder)}}  # fmt: skip
     dtype = _dtype(folder)
-    save_model(network, tokenizer, out, card=_card(folder, source), lineage=lineage, generation=_generation(folder), dtype=dtype,
+    save_model(network, trained, out, card=_card(folder, source), lineage=lineage, generation=_generation(folder), dtype=dtype,
                also=lambda made: _keep(folder, made))  # fmt: skip
     return {
         "model": str(out),
@@ -67,7 +76,7 @@ def import_model(
         "vocabulary_size": network.vocabulary.size,
         "dtype": dtype,
         "source": str(folder),
-        "writes": network.spec.patterns != {"bidirectional"},
+        "writes": bool(network.spec.patterns & {"causal", "encoder_decoder"}),
     }
 
 
@@ -84,6 +93,16 @@ def _refuse_to_replace(out: Path) -> None:
     if out.exists() and not (is_model or (out.is_dir() and not any(out.iterdir()))):
         raise TelosError(f"{out} must be a new folder, an empty one, or a model's", "something else is there",
                          "choose another --out")  # fmt: skip
+
+
+def _from_file(path: Path, out: Path, tokenizer: str | Path | None, options: list[str]) -> dict[str, Any]:
+    """From an ARPA file; weights are taken with the folder that they lie in."""
+    if not is_arpa(path):
+        raise TelosError("a model to import must be a folder, a name on the hub (OWNER/NAME), or an ARPA file",
+                         f"the file {path}", "give the folder that it lies in, with config.json and tokenizer.json")  # fmt: skip
+    if options:
+        raise TelosError(f"{options[0]} goes with a folder or a name on the hub", f"the ARPA file {path}", "leave it out")
+    return import_arpa(path, out, tokenizer)
 
 
 def _folder(source: str | Path, revision: str | None) -> Path:

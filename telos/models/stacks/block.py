@@ -39,7 +39,7 @@ class Block(nn.Module):
     """Attention, cross-attention where there is a source, and feed-forward: each behind its norm (or before it, or both) and
     added to the stream.  Names are those of transformers' Llama family, which the first of each norm belongs to."""
 
-    def __init__(self, spec: "Transformer", cross: bool):
+    def __init__(self, spec: "Transformer", cross: bool, layer: int):
         super().__init__()
 
         def stream_norm() -> nn.Module:
@@ -62,7 +62,8 @@ class Block(nn.Module):
         self.post_attention_layernorm = stream_norm()
         sizes = (spec.hidden_size, spec.resolved_intermediate_size)
         how: Any = {"activation": spec.activation, "gated": spec.gated, "bias": spec.feed_forward_bias}
-        self.mlp = FeedForward(*sizes, **how) if spec.experts is None else MixtureOfExperts(spec.experts, *sizes, **how)
+        experts = spec.experts if spec.experts is not None and spec.experts.stand_in(layer) else None
+        self.mlp = FeedForward(*sizes, **how) if experts is None else MixtureOfExperts(experts, *sizes, **how)
         self.mlp_output_layernorm = stream_norm() if self.both else None
 
     def forward(self, x: Tensor, beside: Beside) -> tuple[Tensor, Tensor | None]:

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 class TransformerNetwork(nn.Module, Network):
     """A built `Transformer`.  ``compute_dtype``: type of activations and products; parameters are fp32 masters.
 
-    Initialisation "identity": embeddings N(0, 1), or N(0, 0.02²) where they are tied to the head; query, key, value, gate
-    and up uniform with variance 1/fan-in (LeCun); the maps that write to the stream, and an untied head, zero, so that a
-    block starts as the identity and the loss at log V (Zhang et al. 2019, "Fixup"; as nanochat does).  "normal": everything
-    N(0, 0.02²), the maps that write to the stream by 1/√(2 · layers) narrower (Radford et al. 2019, "GPT-2", section 2.3).
+    Initialisation "identity": embeddings N(0, 1), or where they are tied to the head N(0, 0.02²), from 128 units on narrower
+    by 128 ÷ width: logits must keep their size as the width grows (Yang et al. 2022, arXiv:2203.03466, table 8), and that of
+    the token itself is as large as width times deviation; query, key, value, gate and up uniform with variance 1/fan-in
+    (LeCun); the maps that write to the stream, and an untied head, zero, so that a block starts as the identity and the loss at
+    log V (Zhang et al. 2019, "Fixup"; as nanochat does).  "normal": everything N(0, 0.02²), the maps that write to the stream
+    by 1/√(2 · layers) narrower (Radford et al. 2019, "GPT-2", section 2.3).
     Either: biases 0, norms 1, routers N(0, 0.02²).
     """
 

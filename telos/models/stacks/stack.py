@@ -55,7 +55,7 @@ class Stack(nn.Module):
         self.embed_norm = norm(spec.norm, width, spec.norm_eps, spec.norm_bias) if spec.embedding_norm else None
         buckets = spec.positions == "buckets"
         self.relative_bias = RelativeBias(spec.num_buckets, spec.max_distance, spec.num_heads, not causal) if buckets else None
-        self.layers: Iterable[Block] = nn.ModuleList(Block(spec, cross) for _ in range(num_layers))  # type: ignore[assignment]
+        self.layers: Iterable[Block] = nn.ModuleList(Block(spec, cross, n) for n in range(num_layers))  # type: ignore[assignment]
         last = spec.norm_place != "after"
         self.norm = norm(spec.norm, width, spec.norm_eps, spec.norm_bias) if last else None
 

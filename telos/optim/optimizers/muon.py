@@ -83,7 +83,8 @@ class Muon(Optimizer):
     """Orthogonalised momentum for matrices, AdamW for embeddings, head and vectors.
 
     ``learning_rate`` and ``weight_decay`` are those of the matrices; the rest has learning rates of its own and no decay, unless
-    a group gives other values.  The momentum rises linearly from ``initial_momentum`` over the first
+    a group gives other values; an embedding that is the head, too, has the head's: a step of 0.3 in each of its coordinates would
+    be one of 0.3 · width in a logit.  The momentum rises linearly from ``initial_momentum`` over the first
     ``momentum_warmup_steps`` updates (Jordan et al. 2024).  ``betas`` and ``eps`` are AdamW's.
     ``base_width``: the rates are those of a network of this width, others follow from it; None: as they stand, at any width.
     """
@@ -112,7 +113,9 @@ class Muon(Optimizer):
                 assert parameter.ndim == 2, f"{name} has the role of a matrix and the shape {tuple(parameter.shape)}"
                 matrices.append((name, parameter, *chosen(group, self.learning_rate, self.weight_decay, factors[name])))
             else:
-                rest.append((name, parameter, *chosen(group, rates[role], 0.0, factors[name])))
+                tied = parameter is getattr(network, "head_weight", None)
+                rate = rates["head" if tied else role]
+                rest.append((name, parameter, *chosen(group, rate, 0.0, factors[name])))
         # Where the network computes in bf16 the machine is fast at it; five iterations do not need more.
         dtype = getattr(network, "compute_dtype", torch.float32)
         return MuonUpdater(self, matrices, AdamWUpdater(self, rest, self.betas, self.eps), dtype)

@@ -48,6 +48,8 @@ class TrainedTokenizer(ABC):
     """The bytes that each ordinary token stands for; ``b""`` for special ones.  Its length is ``vocabulary.size``."""
     is_exact: ClassVar[bool] = True
     """Whether the bytes of a text's tokens are the text's; where not, `sizes` has to see the text."""
+    words: list[str] | None = None
+    """By id, where the tokens are a list of words that white space parts; None where they are bytes."""
 
     @abstractmethod
     def encode(self, text: str) -> "np.ndarray":

@@ -87,6 +87,7 @@ class PretrainedTokenizer(SavedTokenizer):
         size = max(ids.values()) + 1
         self.vocabulary = Vocabulary(size - len(specials), self.hash, specials)
         self.token_bytes = _token_bytes(content, ids, size)
+        self.words = _words(content, ids, size)
         for number in specials.values():
             self.token_bytes[number] = b""
 
@@ -185,6 +186,17 @@ def _token_bytes(content: str, ids: dict[str, int], size: int) -> list[bytes]:
     for token, number in ids.items():
         if not added.get(token, False):
             found[number] = token.encode() if token in added else spelt(token)
+    return found
+
+
+def _words(content: str, ids: dict[str, int], size: int) -> list[str] | None:
+    """The tokens of a list of words that white space parts, as they stand there."""
+    facts = json.loads(content)
+    if (facts["model"].get("type"), (facts.get("pre_tokenizer") or {}).get("type")) != ("WordLevel", "WhitespaceSplit"):
+        return None
+    found = [""] * size
+    for token, number in ids.items():
+        found[number] = token
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from telos.foundation.errors import TelosError
 from telos.models.counting.arpa import read_arpa, write_arpa
+from telos.models.counting.spelling import spelled
 from telos.models.ngram import CountedNGram, NGram, from_arpa, load
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -37,8 +38,7 @@ def read(path: Path, lines: list[str]) -> TelosError:
 @pytest.mark.parametrize("name", ["model.arpa", "model.arpa.gz"])
 def test_export_import_export_is_the_same_file_and_the_same_model(order: int, name: str, tmp_path: Path):
     model, text = counted(order), np.array([0, 1, 2, 29, SIZE, 3, 3, 3, SIZE, SIZE, 1])
-    token_bytes = [f" {i}".encode() for i in range(SIZE)] + [b""]
-    model.to_arpa(tmp_path / name, token_bytes)
+    model.to_arpa(tmp_path / name, [*(spelled(f" {i}".encode()) for i in range(SIZE)), ""])
     words, again = from_arpa(tmp_path / name, "x")
     assert words[:2] == ["<0x20>0", "<0x20>1"]
     np.testing.assert_allclose(again.nll(text), model.nll(text), atol=1e-6)
@@ -53,7 +53,7 @@ def test_export_import_export_is_the_same_file_and_the_same_model(order: int, na
 
 def test_probability_zero_is_minus_99(tmp_path: Path):
     model = counted(2, smoothing="maximum_likelihood")
-    model.to_arpa(tmp_path / "m.arpa", [str(i).encode() for i in range(SIZE)])
+    model.to_arpa(tmp_path / "m.arpa", [*map(str, range(SIZE)), ""])
     assert "-99\t" in (tmp_path / "m.arpa").read_text()
     _, again = from_arpa(tmp_path / "m.arpa")
     text = np.array([29, 29, 29, 0, 1, SIZE])
@@ -69,6 +69,9 @@ def test_the_order_of_words_can_be_given(tmp_path: Path):
     assert other == ["b", "月"]
     np.testing.assert_array_equal(first.stream(np.array([0, 2, 1, 0])), second.stream(np.array([1, 2, 0, 1])))
     np.testing.assert_allclose(np.log10(first.stream(np.array([0, 2, 1, 0]))), [-0.1, -0.2, -1.4, -0.4])
+    third = read_arpa(tmp_path / "m.arpa", ["</s>", "b", "月"])[1]  # an end of text that is not the last token
+    assert third.end == 0
+    np.testing.assert_array_equal(first.stream(np.array([0, 2, 1, 0])), third.stream(np.array([2, 0, 1, 2])))
     with pytest.raises(TelosError, match="must be the tokenizer's") as error:
         read_arpa(tmp_path / "m.arpa", ["b", "c"])
     assert error.value.found == "2 in one of them only: c, 月"

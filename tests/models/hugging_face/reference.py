@@ -73,6 +73,8 @@ CASES = [
                                          "head_dim": 8}, (
         {"num_experts_per_tok": 3}, {"num_experts": 6}, {"moe_intermediate_size": 40}, {"norm_topk_prob": True},
         {"attention_bias": True}, {"tie_word_embeddings": True}, {"num_key_value_heads": 4}, {"head_dim": 16},
+        {"decoder_sparse_step": 2}, {"mlp_only_layers": [0]},
+        {"num_hidden_layers": 5, "decoder_sparse_step": 2, "mlp_only_layers": [3]},
     )),
     Case("BertForMaskedLM", {"vocab_size": 257, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
                              "intermediate_size": 64, "max_position_embeddings": 64}, (
