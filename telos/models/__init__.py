@@ -133,7 +133,7 @@ class Network(ABC):
         """``function`` (row-wise: (n, V) fp32 logits → (n, …)) over the logits, chunk by chunk, results joined to
         (B, T, …)."""
 
-    def embed(self, tokens_BT: "Tensor") -> "Tensor":
+    def token_embeddings(self, tokens_BT: "Tensor") -> "Tensor":
         """The embeddings of tokens, (B, T, E), before anything is done to them; `TelosError` of a network without a table."""
         table = self.embedding_table()
         if table is None:

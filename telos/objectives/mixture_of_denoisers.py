@@ -11,8 +11,9 @@ Tests: tests/objectives/test_mixture_of_denoisers.py (the table's densities and 
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from telos.foundation.spec import Spec
 from telos.objectives._paired import Paired, Pairs, pieces_of
 from telos.objectives._spans import hidden_behind_sentinels, most, noise_mask, sentinel_ids, sentinel_names, spans_of
 from telos.tokens.batches import Row
@@ -21,11 +22,9 @@ from telos.tokens.vocabulary import Vocabulary
 Mode = Literal["R", "S", "X"]
 
 
-class Denoiser(BaseModel):
+class Denoiser(Spec):
     """``noise_density``: share of the tokens that is hidden.  ``mean_span``: tokens of a span on average; null: one span, the
     end.  ``weight``: how often it is drawn, relative to the others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Mode
     noise_density: float = Field(gt=0, lt=1)

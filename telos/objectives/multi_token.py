@@ -52,7 +52,7 @@ class MultiToken(Causal):
         width, device = width_of(model, "causal")
         embedding = None
         if self.form == "sequential":
-            embedding = model.embed(torch.zeros(1, 1, dtype=torch.int64, device=device)).shape[-1]
+            embedding = model.token_embeddings(torch.zeros(1, 1, dtype=torch.int64, device=device)).shape[-1]
         with device:
             return Heads(width, self.tokens - 1, embedding)
 
@@ -69,7 +69,7 @@ class MultiToken(Causal):
                 read = head(hidden.values_BTD)
             else:
                 # At place t the token between is the target of the head before: t + k − 1.
-                values = read = head(values, model.embed(_ahead(targets, k - 2)))
+                values = read = head(values, model.token_embeddings(_ahead(targets, k - 2)))
             nll = model.nll(Hidden(read), _ahead(targets, k - 1))
             terms[f"nll_{k}"] = ((nll * self._weights(batch, k)).sum(), self.weight)
         return Loss(terms)

@@ -71,7 +71,7 @@ def test_source_and_target_together_give_back_the_text(documents, seed):
 
 
 def test_denoisers_are_drawn_by_their_weights():
-    objective = ALL.replace(denoisers=(UL2[0], UL2[2].model_copy(update={"weight": 3.0})))
+    objective = ALL.replace(denoisers=(UL2[0], UL2[2].replace(weight=3.0)))
     row, rng = _row(range(50), [0] * 50), np.random.default_rng(5)
     modes = [objective.examples(row, rng, VOCABULARY)["source"][0] for _ in range(800)]
     share = np.mean(np.array(modes) == VOCABULARY.specials["<|mode_S|>"])

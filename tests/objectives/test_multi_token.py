@@ -56,7 +56,7 @@ def test_each_term_by_hand(spec, form):
         if k > 1:
             head = model.owned.heads[k - 2]
             between = torch.tensor([[targets[t + k - 2] if t + k - 2 < len(targets) else 0 for t in range(len(targets))]])
-            read = head(values) if form == "parallel" else head(before, model.network.embed(between))
+            read = head(values) if form == "parallel" else head(before, model.network.token_embeddings(between))
             before = read
         else:
             read = values
@@ -87,7 +87,9 @@ def test_the_first_term_is_causal_and_no_head_sees_what_it_predicts(form):
     def values(targets):
         hidden = model.network.hidden(Inputs(collate(examples)["tokens"], collate(examples)["segments"])).values_BTD
         for k, head in enumerate(heads, 2):
-            hidden = head(hidden, model.network.embed(_ahead(targets, k - 2))) if form == "sequential" else head(hidden)
+            hidden = (
+                head(hidden, model.network.token_embeddings(_ahead(targets, k - 2))) if form == "sequential" else head(hidden)
+            )
         return hidden[0]
 
     usual = torch.from_numpy(example["targets"])[None]
@@ -117,5 +119,5 @@ def test_a_model_without_hidden_values_or_without_embeddings_is_refused():
         MultiToken().check(spec)
     assert error.value.must == "objective 'multi_token' needs a model with hidden values, which its own parts read"
     with pytest.raises(TelosError) as error:
-        spec.build(VOCABULARY, 1).embed(torch.zeros(1, 1, dtype=torch.int64))
+        spec.build(VOCABULARY, 1).token_embeddings(torch.zeros(1, 1, dtype=torch.int64))
     assert error.value.must == "a model with an embedding for each token is needed"

@@ -145,7 +145,7 @@ def answer(spec: "Model", network: Any, length: int, live: Any) -> int:
         read.segments_BT = None
         before = live.now
         # What reads its text as a whole, or in both directions, continues nothing.
-        state = network.new_state(1, length) if spec.has_likelihood and spec.patterns != {"bidirectional"} else None
+        state = network.new_state(1, length) if spec.has_likelihood and spec.patterns & {"causal", "encoder_decoder"} else None
         taken = live.now - before
         hidden = network.hidden(read, state)
         if spec.has_likelihood:
