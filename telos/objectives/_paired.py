@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from telos.foundation.errors import TelosError
-from telos.models import Hidden, Inputs, Model, Pattern
+from telos.models import Inputs, Model, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives._chosen import by_row, nll_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -85,8 +86,7 @@ class Paired(Objective):
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
         """Nats and number of predicted tokens of each row, (B,) each: the held-out figure."""
         weights_BT = batch["weights"]
-        nll_N, rows_N = self._nll(model, batch).double(), (weights_BT > 0).nonzero()[:, 0]
-        nats_B = nll_N.new_zeros(len(weights_BT)).index_add_(0, rows_N, nll_N)
+        nats_B = by_row(self._nll(model, batch), weights_BT > 0)
         return {"nats_per_target_token": (nats_B, weights_BT.sum(1))}
 
     def _nll(self, model: Any, batch: Batch) -> "Tensor":
@@ -96,7 +96,7 @@ class Paired(Objective):
                         source_BS=columns.get("source"), source_segments_BS=columns.get("source_segments"))  # fmt: skip
         chosen = batch["weights"] > 0
         hidden = model.hidden(inputs)
-        return model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]
+        return nll_of(model, hidden, batch, chosen)
 
 
 def pieces_of(row: Row, end_of_text: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from telos.models import Hidden, Inputs, Pattern
+from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives._chosen import by_row, nll_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -68,9 +69,8 @@ class Masked(Objective):
 
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
         """Nats and number of hidden tokens of each row, (B,) each: the held-out figure."""
-        nll_N, rows_N, weights_BT = self._nll(model, batch).double(), self._hidden(batch).nonzero()[:, 0], batch["weights"]
-        nats_B = nll_N.new_zeros(len(weights_BT)).index_add_(0, rows_N, nll_N)
-        return {"nats_per_hidden_token": (nats_B, weights_BT.sum(1))}
+        nats_B = by_row(self._nll(model, batch), self._hidden(batch))
+        return {"nats_per_hidden_token": (nats_B, batch["weights"].sum(1))}
 
     @staticmethod
     def _hidden(batch: Batch) -> "Tensor":
@@ -81,7 +81,7 @@ class Masked(Objective):
         """Nats of the hidden tokens (N,); the output layer is asked for these alone."""
         hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern="bidirectional"))
         chosen = self._hidden(batch)
-        return model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]
+        return nll_of(model, hidden, batch, chosen)
 
 
 def segments_from_one(row: Row) -> np.ndarray:

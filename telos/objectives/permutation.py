@@ -17,8 +17,9 @@ import torch
 from pydantic import Field
 
 from telos.foundation.errors import TelosError
-from telos.models import Hidden, Inputs, Model, Pattern
+from telos.models import Inputs, Model, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives._chosen import by_row, nll_of
 from telos.objectives._spans import most
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -85,8 +86,7 @@ class Permutation(Objective):
 
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
         """Nats and number of predicted tokens of each row, (B,) each."""
-        nll_N, rows_N = self._nll(model, batch).double(), (batch["weights"] > 0).nonzero()[:, 0]
-        nats_B = nll_N.new_zeros(batch.rows).index_add_(0, rows_N, nll_N)
+        nats_B = by_row(self._nll(model, batch), batch["weights"] > 0)
         return {"nats_per_predicted_token": (nats_B, batch["weights"].sum(1))}
 
     @staticmethod
@@ -96,7 +96,7 @@ class Permutation(Objective):
         inputs = Inputs(batch["tokens"], pattern="dense", positions_BT=batch["positions"],
                         visible_BTT=visible(batch["segments"], batch["ranks"], query))  # fmt: skip
         hidden = model.hidden(inputs)
-        return model.nll(Hidden(hidden.values_BTD[query][None]), batch["targets"][query][None])[0]
+        return nll_of(model, hidden, batch, query)
 
 
 def visible(segments_BT: "Tensor", ranks_BT: "Tensor", query_BT: "Tensor") -> "Tensor":

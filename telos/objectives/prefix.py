@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from telos.models import Hidden, Inputs, Pattern
+from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives._chosen import nll_of
 from telos.objectives._paired import shifted
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -74,4 +75,4 @@ class Prefix(Objective):
         """Nats of the predicted tokens (N,); the output layer is asked for these alone."""
         chosen = batch["weights"] > 0
         hidden = model.hidden(Inputs(batch["tokens"], batch["segments"], "prefix", prefix_BT=batch["prefix"]))
-        return model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]
+        return nll_of(model, hidden, batch, chosen)
