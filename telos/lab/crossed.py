@@ -43,7 +43,7 @@ FEW_ITEMS = 6
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A mean over seeds and items.  ``error``: its standard error, None where there is nothing to tell it from; ``freedom``: ν."""
+    """A mean over seeds and items.  ``error``: its standard error, None where nothing tells it; ``freedom``: ν."""
 
     mean: float
     error: float | None

@@ -34,7 +34,7 @@ def test_the_sums_are_those_of_the_formula(seeds, items, of_seeds, of_items):
 
 def test_one_seed_is_a_paired_t_test():
     stats = pytest.importorskip("scipy.stats")
-    a, b = np.random.default_rng(1).normal(size=(2, 25)) + [[0.4], [0.0]]
+    a, b = np.random.default_rng(1).normal([[0.4], [0.0]], size=(2, 25))
     found, theirs = crossed.spread((a - b)[None]), stats.ttest_rel(a, b)
     assert found.p_value == pytest.approx(theirs.pvalue, rel=1e-7)
     assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)), rel=1e-6)
