@@ -171,7 +171,7 @@ def _facts(asked: _Asked, failed: dict[str, turns.Failure]) -> dict[str, Any]:
         rows.append(row)
     path = asked.folder.path
     return {
-        "telos": __version__, "budget": str(asked.budget), "unit": asked.budget.unit, "seeds": asked.seeds, "against": asked.against,
-        "recipes": rows, "varied": entries.varied(asked.entries), "notes": asked.notes,
+        "telos": __version__, "budget": str(asked.budget), "unit": asked.budget.unit, "seeds": asked.seeds,
+        "against": asked.against, "recipes": rows, "varied": entries.varied(asked.entries), "notes": asked.notes,
         "machine": machine.describe() | machine.versions(), "comparison": str(path), "report": str(path / folder.PAGE),
     }  # fmt: skip

@@ -9,6 +9,7 @@
 Tests: tests/lab/test_folder.py.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,9 @@ class Folder:
             return None
         if "left_out" in facts:
             return str(facts["left_out"])
-        arrays = {column: np.array(facts[column], np.float64) for column in ("values", "weights")}
+        # JSON has no infinity.
+        arrays = {column: np.array([math.inf if value is None else value for value in facts[column]], np.float64)
+                  for column in ("values", "weights")}  # fmt: skip
         return Measured(items=facts["items"], **arrays, **{n: facts[n] for n in ("kind", "comparable", "sees", "beside")})
 
     def keep(self, yardstick: Yardstick, key: str, found: "Measured | str", name: str, seed: int) -> None:
