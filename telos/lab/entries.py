@@ -64,7 +64,11 @@ def _names(listed: list[Recipe]) -> list[str]:
     names = ["recipe" if path is None else path.stem for path in paths]
     longer = [name if path is None or names.count(name) == 1 else f"{path.parent.name}-{name}"
               for name, path in zip(names, paths, strict=True)]  # fmt: skip
-    return [name if longer.count(name) == 1 else f"{name}-{longer[: i + 1].count(name)}" for i, name in enumerate(longer)]
+    made: list[str] = []
+    for name in longer:
+        numbers = (name, *(f"{name}-{number}" for number in range(2, len(longer) + 2)))
+        made.append(next(one for one in numbers if one not in made))
+    return made
 
 
 def _resolved(one: Recipe, overrides: list[str], budget: Budget) -> Run:

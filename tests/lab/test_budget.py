@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 
 from telos.foundation.errors import TelosError
 from telos.lab.budget import Budget, step_flops
@@ -49,15 +48,15 @@ def recipe(texts, **parts):
 def test_operations_of_a_step_by_hand(texts, tmp_path):
     width, layers, heads, length, rows = 16, 2, 2, 16, 4
     run = recipe(texts, model={"kind": "transformer", "num_layers": layers, "hidden_size": width, "num_heads": heads,
-                               "context_length": length, "tied_embeddings": False})  # fmt: skip
+                               "context_length": length, "tie_embeddings": False})  # fmt: skip
     prepared = prepare(run, tmp_path)
     network = run.model.build(prepared.tokenizer.vocabulary, 1)
-    products = sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Linear))
+    products = sum(p.numel() for name, p in network.named_parameters() if p.ndim == 2 and "embed" not in name)
     attention = layers * 2 * rows * heads * (width // heads) * length**2 * 2  # q kᵀ and weights v: 2 FLOPs a product
     forward = 2 * products * rows * length + attention
     counted = step_flops(run, prepared)
     # Backward takes twice that, and some kernels compute the products of attention or of the loss a second time.
-    assert 3 * forward <= counted <= 3.7 * forward
+    assert 3 * forward <= counted <= 3.5 * forward
 
 
 def test_a_second_network_counts(texts, tmp_path):

@@ -51,7 +51,7 @@ def test_another_comparison_is_refused(compared, tmp_path):
     must = f"{folder.path} must be a new folder, or one of the same comparison"
     changed = read(compared, "ngram", "gru", tokenizer={"kind": "bpe", "vocab_size": 999})
     assert refused(lambda: folder.begin(changed, BUDGET)) == (
-        must, "its recipe 'ngram' has other settings: tokenizer.vocab_size 4096 → 999")  # fmt: skip
+        must, "its recipe 'ngram' has other settings: tokenizer.vocab_size None → 999")  # fmt: skip
     assert refused(lambda: folder.begin(read(compared, "ngram", "gru"), Budget.parse("3m"))) == (must, "its budget is 2m, not 3m")
     assert refused(lambda: folder.begin(entries.read({"x": compared["gru"], "y": compared["lstm"]}, [], BUDGET), BUDGET)) == (
         must, "it compares ngram, gru")  # fmt: skip
