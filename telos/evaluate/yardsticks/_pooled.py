@@ -16,6 +16,8 @@ import numpy as np
 from telos.evaluate.yardsticks._rows import padded
 from telos.evaluate.yardsticks._subject import Subject
 from telos.models import Inputs, Pattern
+from telos.objectives._paired import Paired
+from telos.objectives.prefix import Prefix
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +38,7 @@ def pattern_of(subject: Subject) -> Pattern:
     if "encoder_decoder" in patterns:
         return "encoder_decoder"
     both = subject.way in ("masked", "permuted", "detection")
-    both |= objective is not None and objective.fitted(subject.model.spec).pattern(subject.model.spec) == "prefix"
+    both |= isinstance(objective, Prefix) or (isinstance(objective, Paired) and objective.layout == "prefix")
     both |= "causal" not in patterns
     return "bidirectional" if both and "bidirectional" in patterns else "causal"
 

@@ -1,5 +1,8 @@
 """Small models of every way to be asked, with weights that are not zero."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 
@@ -51,8 +54,6 @@ def made(name: str, context_length: int = 128) -> Subject:
 
 def counted(texts: list[str], order: int = 6) -> Subject:
     """An n-gram of bytes that has read the texts."""
-    import numpy as np
-
     tokenizer = Byte().train(lambda: iter(()), 0)
     model = NGram(order=order).build(tokenizer.vocabulary)
     end = tokenizer.vocabulary.end_of_text
@@ -82,3 +83,26 @@ def ngram():
 def new_subject():
     """The same, of another context length, made anew."""
     return made
+
+
+@pytest.fixture
+def labelled_file(tmp_path):
+    """A function from (text, label) to a JSON Lines file of them."""
+
+    def write(rows):
+        path = tmp_path / "set.jsonl"
+        path.write_text("\n".join(json.dumps({"text": text, "label": label}) for text, label in rows))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def two_classes():
+    """A function from a number to so many texts of two classes, which their letters tell."""
+
+    def make(n=120):
+        rng, letters = np.random.default_rng(1), ("aeiou ", "xyzwq ")
+        return [("".join(rng.choice(list(letters[i % 2]), 12)) + "!", ("vowels", "rest")[i % 2]) for i in range(n)]
+
+    return make
