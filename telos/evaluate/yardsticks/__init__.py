@@ -8,6 +8,7 @@ so that two models are compared on the items that both have.  What is no likelih
 only where `Measured.comparable` is the same.  Members: one file each.  Tests: tests/evaluate/yardsticks/.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -68,11 +69,13 @@ class Context:
                 what, fix = _MISSING[need]
                 raise TelosError(f"yardstick '{kind}' needs {what}", "none", fix)
 
-    def chunks(self, items: int, at_once: int, what: str, unit: str) -> Iterator[np.ndarray]:
-        """Numbers of items, some at a time, in an order keyed by the seed, while there is time: the first ones always."""
+    def chunks(self, items: int, at_once: int, what: str | None, unit: str) -> Iterator[np.ndarray]:
+        """Numbers of items, some at a time, in an order keyed by the seed, while there is time: the first ones always.
+
+        ``what``: None where the measuring of each chunk shows its own progress."""
         order = generator(self.seed, "yardstick", items).permutation(items)
         began = time.monotonic()
-        with progress(what, items, unit) as advance:
+        with progress(what, items, unit) if what else contextlib.nullcontext(lambda by: None) as advance:
             for at in range(0, items, at_once):
                 if at and self.budget_seconds is not None and time.monotonic() - began > self.budget_seconds:
                     return
