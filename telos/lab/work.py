@@ -96,7 +96,7 @@ def held_out(materials: Materials, folder: Path) -> tuple[list[str], list[str]]:
 
         source, clean = Source.parse({"kind": "files", "path": materials.texts}), CleanText()
         raw = [one for item in source.inputs() for one in source.read(item) if not one.skipped]
-        found = [(str(i), text) for i, text in enumerate(clean.text(one.text) for one in raw) if text]
+        found = [(str(i), text) for i, text in enumerate(clean.text(one.text) for one in raw) if text.strip()]
     else:
         from telos.corpus.corpus import Corpus
 
