@@ -110,7 +110,7 @@ def _texts(path: Path | None, reading: dict[str, Any]) -> tuple[list[str], list[
     for item in recipe.corpus.inputs():
         for raw in recipe.corpus.read(item):
             text = "" if raw.skipped else recipe.clean.text(raw.text)
-            if text:
+            if text.strip():
                 texts.append(text)
                 names.append(item.path if raw.place is None else f"{item.path}:{raw.place}")
     if not texts:
