@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from telos.evaluation import Evaluated
+    from telos.measuring import Yardsticks
 
 DISK_BYTES_PER_TEXT_BYTE = 4
 """Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
@@ -179,6 +180,14 @@ def evaluate(model: str | Path, pairs: str | Path) -> "Evaluated":
     from telos import evaluation
 
     return evaluation.evaluate(load, Path(model), Path(pairs))
+
+
+def measure(model: str | Path, yardsticks: list[str], overrides: list[str] | None = None, **material: Any) -> "Yardsticks":
+    """A model on yardsticks (names, or "all"); ``material``: texts, pairs, labelled, judge, seed … of
+    `telos.evaluate.yardsticks.Context`, the texts as a path."""
+    from telos import measuring
+
+    return measuring.measure(Path(model), yardsticks, overrides or [], **material)
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
