@@ -52,13 +52,6 @@ class Budget:
     def __str__(self) -> str:
         return f"{self.value:.15g} FLOPs" if self.unit == "FLOPs" else str(Duration(self.value, self.unit))
 
-    @property
-    def described(self) -> str:
-        """For people: what is equal."""
-        if self.unit == "seconds":
-            return f"{self} of time"
-        return f"{format_count(self.value)} {self.unit}"
-
     def setting(self) -> str | None:
         """The recipe's ``train.budget``, the same for all; None where it depends on what a step takes."""
         return None if self.unit == "FLOPs" else str(self)
@@ -99,7 +92,7 @@ def step_flops(recipe: Run, prepared: Prepared) -> float | None:
     batches = training.drawn(recipe, store, network.context_length)
     model = Trainable(network, objective.build(network, vocabulary), batches.rows if batches.in_lanes else None)
     model.train()
-    _, batch = Loader(batches, objective, vocabulary, settings.seed, model.device).build(0)
+    _, batch = Loader(batches, objective, vocabulary.with_tokenizer(prepared.tokenizer), settings.seed, model.device).build(0)
     parts = settings.micro_batches(batch.rows, batches.raw_length, objective.rows_together)
     with FlopCounterMode(display=False, custom_mapping=_attention()) as counter:
         accumulate(model, objective, batch, parts, seed=settings.seed, step=0)

@@ -46,7 +46,7 @@ class Compared:
         for one in facts["yardsticks"]:
             lines += ["", f"{one['title']} ({one['better']} is better): {one['measures']}"]
             for group in one["groups"]:
-                scale, columns, rows = figures(group, one["better"])
+                scale, columns, rows = figures(group)
                 lines += [f"  {scale}", *(f"    {line}" for line in _table(columns, rows)), f"  {group['says']}"]
             lines += [f"  not measured: {name}: {why}" for name, why in one["left_out"].items()]
         lines += ["", *facts["notes"], correction(facts), f"report: {facts['report']}"]
@@ -86,7 +86,7 @@ def failures(facts: dict[str, Any]) -> list[str]:
             for row in facts["recipes"] if "failed" in row]  # fmt: skip
 
 
-def figures(group: dict[str, Any], better: str) -> tuple[str, list[str], list[list[str]]]:
+def figures(group: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
     """(scale in words, columns, rows) of the figures of one kind."""
     items = f"{group['items']:,} items" + (f" of {group['of_items']:,}" if group["items"] < group["of_items"] else "")
     compared = {one["name"]: one for one in group["comparisons"]}

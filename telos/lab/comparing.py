@@ -15,7 +15,7 @@ from telos import __version__
 from telos.evaluate.yardsticks import Measured, Yardstick
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
-from telos.lab import curves, entries, folder, page, turns, verdicts
+from telos.lab import curves, entries, folder, measures, page, turns, verdicts
 from telos.lab.budget import Budget
 from telos.lab.compared import Compared
 from telos.lab.entries import Entry, Recipe
@@ -60,19 +60,20 @@ def compare(
     ``recipes``: files or `telos.Run`s; a mapping gives their names.  ``budget``: of each run, in time, tokens or FLOPs.
     ``seeds``: how many (1, 2, …) or which.  ``yardsticks``: kinds, or with their settings; None: all that what is given allows.
     ``against``: the recipe that the others are held against; None: the best.  ``texts``: held-out text for all; None: what the
-    corpus holds out.  ``pairs``, ``labelled``, ``judge``: for the yardsticks that need them.  ``isolated``: each run in a process
-    of its own; without, one after another in this one.
+    corpus holds out.  ``pairs``, ``labelled``, ``judge``: for the yardsticks that need them.  ``overrides``: over all recipes, or of
+    a yardstick as ``cloze.words=100``.  ``isolated``: each run in a process of its own; without, one after another in this one.
 
     Raises `TelosError` for what cannot be compared, and where every recipe fails."""
     allowed = Budget.parse(budget)
-    entered = entries.read(recipes, overrides, allowed)
+    settings, over_recipes = measures.split(overrides)
+    entered = entries.read(recipes, over_recipes, allowed)
     if against is not None and against not in {entry.name for entry in entered}:
         raise TelosError("--against must name a recipe of the comparison", repr(against),
                          f"give one of {', '.join(entry.name for entry in entered)}")  # fmt: skip
     paths = {name: None if path is None else str(path) for name, path in
              (("texts", texts), ("pairs", pairs), ("labelled", labelled), ("judge", judge))}  # fmt: skip
     materials = Materials(**paths, max_bytes=min(entry.recipe.evaluate.max_bytes for entry in entered))  # type: ignore[arg-type]
-    measuring, notes = _yardsticks(yardsticks, materials, entered)
+    measuring, notes = measures.choose(yardsticks, settings, materials, entered)
     asked = _Asked(Folder(Path(out)), entered, allowed, _seeds(seeds), measuring, materials, against, notes)
     asked.folder.refuse_others()
     new = not asked.folder.path.exists()
@@ -107,43 +108,6 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
     if not found or len(set(found)) < len(found) or min(found) < 0:
         raise TelosError("a comparison must have at least one seed, each given once", f"--seeds {seeds}", "give for example 3")
     return found
-
-
-def _yardsticks(
-    asked: Sequence[str | Yardstick] | None, materials: Materials, entered: Sequence[Entry]
-) -> tuple[list[Yardstick], list[str]]:
-    """Those that are asked for, or all that the materials allow; and what is to be said of the others.
-
-    `TelosError` where one is asked for without its material, or needs the same held-out text of recipes that have none."""
-    all_of = [Yardstick.parse(one) for one in (Yardstick.kinds() if asked is None else asked)]
-    chosen: list[Yardstick] = []
-    notes: list[str] = []
-    texts = materials.texts is not None or entries.with_one_corpus(entered)
-    for one in all_of:
-        if one.kind() in {other.kind() for other in chosen}:
-            raise TelosError("each yardstick must be given once", f"{one.kind()} twice", "leave one out")
-        missing = next((need for need in one.needs if need != "texts" and getattr(materials, need) is None), None)
-        if missing is not None:
-            must, found = f"yardstick '{one.kind()}' needs --{missing} FILE", f"no --{missing}"
-            fix = f"add it, or leave {one.kind()} out of --yardsticks"
-        elif "texts" in one.needs and not texts:
-            must = f"yardstick '{one.kind()}' needs the same held-out text for all recipes"
-            found = f"recipes of different corpora ({', '.join(_corpora(entered))})"
-            fix = "give held-out text for all: --texts PATH, or leave it out of --yardsticks"
-        else:
-            chosen.append(one)
-            continue
-        if asked is not None:
-            raise TelosError(must, found, fix)
-        notes.append(f"{one.title} is left out: {must}, and there is {found}.".replace("there is recipes", "these are recipes"))
-    if not chosen:
-        raise TelosError("a comparison needs at least one yardstick", "; ".join(notes) or "none", "see telos compare --help")
-    return chosen, notes
-
-
-def _corpora(entered: Sequence[Entry]) -> list[str]:
-    """Settings of corpus, cleaning and split that are not the same."""
-    return [path for path in entries.varied(entered) if path.split(".")[0] in ("corpus", "clean", "split")]
 
 
 def _judged(yardstick: Yardstick, asked: _Asked, whole: Sequence[Entry]) -> Verdict:

@@ -18,7 +18,6 @@ import numpy as np
 
 from telos.evaluate.likelihood import Interval
 from telos.evaluate.yardsticks import Measured, Yardstick
-from telos.foundation.units import counted
 from telos.lab import crossed
 
 Results = Mapping[str, Sequence[Measured]]
@@ -225,7 +224,3 @@ def _facts(group: Group) -> dict[str, Any]:
 def _finite(value: float) -> float | None:
     """Infinite is no number of JSON."""
     return value if math.isfinite(value) else None
-
-
-def seeds_in_words(seeds: Sequence[int]) -> str:
-    return f"{counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))})"

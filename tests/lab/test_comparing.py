@@ -137,10 +137,6 @@ def test_what_is_refused(recipe_file, stories, tmp_path):
     out, recipes = tmp_path / "out", orders(recipe_file, one=1, four=4)
     assert refused(recipes, out=out, against="two", **COMPARE) == ("--against must name a recipe of the comparison", "'two'")
     assert refused(recipes, out=out, seeds=[1, 1], **COMPARE)[0] == "a comparison must have at least one seed, each given once"
-    pairs = COMPARE | {"yardsticks": ["minimal_pairs"]}
-    assert refused(recipes, out=out, **pairs) == ("yardstick 'minimal_pairs' needs --pairs FILE", "no --pairs")
-    twice = COMPARE | {"yardsticks": ["bits_per_byte", "bits_per_byte"]}
-    assert refused(recipes, out=out, **twice) == ("each yardstick must be given once", "bits_per_byte twice")
     other = recipe_file("other", NGRAM.format(order=2), "clean: {width: half}")
     must, found = refused([recipes[0], other], out=out, **COMPARE)
     assert must == "yardstick 'bits_per_byte' needs the same held-out text for all recipes"
