@@ -60,8 +60,8 @@ def compare(
     ``recipes``: files or `telos.Run`s; a mapping gives their names.  ``budget``: of each run, in time, tokens or FLOPs.
     ``seeds``: how many (1, 2, …) or which.  ``yardsticks``: kinds, or with their settings; None: all that what is given allows.
     ``against``: the recipe that the others are held against; None: the best.  ``texts``: held-out text for all; None: what the
-    corpus holds out.  ``pairs``, ``labelled``, ``judge``: for the yardsticks that need them.  ``overrides``: over all recipes, or of
-    a yardstick as ``cloze.words=100``.  ``isolated``: each run in a process of its own; without, one after another in this one.
+    corpus holds out.  ``pairs``, ``labelled``, ``judge``: for the yardsticks that need them.  ``overrides``: of all recipes,
+    or of a yardstick (``cloze.words=100``).  ``isolated``: each run in a process of its own; without, one after another in this.
 
     Raises `TelosError` for what cannot be compared, and where every recipe fails."""
     allowed = Budget.parse(budget)

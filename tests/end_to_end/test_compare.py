@@ -15,7 +15,10 @@ train: {batch_tokens: 128, compile: false, checkpoint_every: 5 steps}"""
 def recipe_file(texts, tmp_path):
     def write(name, *lines):
         path = tmp_path / f"{name}.yaml"
-        path.write_text("\n".join([f"corpus: {{kind: files, path: {texts}}}", "tokenizer: byte", *lines]), encoding="utf-8")
+        path.write_text(
+            "\n".join([f"corpus: {{kind: files, path: {texts}}}", "tokenizer: byte", "evaluate: {max_bytes: 9000}", *lines]),
+            encoding="utf-8",
+        )
         return path
 
     return write

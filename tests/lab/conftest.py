@@ -24,8 +24,9 @@ def recipe_file(stories: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def write(name: str, *lines: str) -> Path:
         path = tmp_path / f"{name}.yaml"
-        head = f"corpus: {{kind: files, path: {stories}}}\nsplit: {{kind: content, test_fraction: 0.3}}\ntokenizer: byte\n"
-        path.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+        head = [f"corpus: {{kind: files, path: {stories}}}", "split: {kind: content, test_fraction: 0.3}", "tokenizer: byte",
+                "evaluate: {max_bytes: 9000}"]  # fmt: skip
+        path.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
         return path
 
     return write

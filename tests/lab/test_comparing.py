@@ -104,19 +104,23 @@ def test_one_that_fails_leaves_the_others(recipe_file, tmp_path):
 
 
 def test_a_budget_too_short_for_all(recipe_file, tmp_path):
-    gru = "model: {{kind: gru, hidden_size: {}, context_length: 16}}\ntrain: {{batch_tokens: 64, compile: false}}"
-    recipes = [recipe_file(f"g{size}", gru.format(size)) for size in (8, 16)]
+    perceptron = (
+        "model: {{kind: perceptron, hidden_size: {}, embedding_size: 8, window: 4}}\ntrain: {{batch_tokens: 64, compile: false}}"
+    )
+    recipes = [recipe_file(f"p{size}", perceptron.format(size)) for size in (8, 16)]
     with pytest.raises(TelosError) as error:
         comparing.compare(recipes, out=tmp_path / "out", **COMPARE | {"budget": "1e3 FLOPs"})
     assert error.value.must == "at least one recipe of a comparison must come to its end"
-    assert error.value.found.startswith("g8: a budget must hold a training step, here of")
+    assert error.value.found.startswith("p8: a budget must hold a training step, here of")
     assert error.value.fix.startswith("give a budget of at least")
 
 
 def test_equal_operations_and_curves(recipe_file, tmp_path):
     """Two sizes at one number of operations: the larger takes fewer steps."""
-    gru = "model: {{kind: gru, hidden_size: {}, context_length: 16}}\ntrain: {{batch_tokens: 128, compile: false}}"
-    recipes = [recipe_file(f"g{size}", gru.format(size)) for size in (8, 32)]
+    perceptron = (
+        "model: {{kind: perceptron, hidden_size: {}, embedding_size: 8, window: 4}}\ntrain: {{batch_tokens: 128, compile: false}}"
+    )
+    recipes = [recipe_file(f"p{size}", perceptron.format(size)) for size in (8, 32)]
     found = comparing.compare(recipes, out=tmp_path / "out", **COMPARE | {"budget": "200 MFLOPs"})
     small, large = found.facts["recipes"]
     assert small["steps"] > 1.5 * large["steps"]
