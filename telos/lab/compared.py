@@ -96,9 +96,14 @@ def figures(group: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
         row = [str(place), one["name"], value, _between(one["ci95"], ""), " ".join(_short(v) for v in one["by_seed"])]
         if group["comparisons"]:
             row += _compared(one["name"], compared, group)
-        rows.append([*row, one["kind"], one["sees"]])
+        beside = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in one["beside"].items())
+        rows.append([*row, beside, one["kind"], one["sees"]])
     against = [f"less {group['reference']}", "interval", ""] if group["comparisons"] else []
-    return f"{group['comparable']}, {items}", ["", "recipe", "figure", "95 %", "by seed", *against, "kind", "sees"], rows
+    return (
+        f"{group['comparable']}, {items}",
+        ["", "recipe", "figure", "95 %", "by seed", *against, "beside", "kind", "sees"],
+        rows,
+    )
 
 
 def _compared(name: str, compared: dict[str, Any], group: dict[str, Any]) -> list[str]:

@@ -24,9 +24,13 @@ Results = Mapping[str, Sequence[Measured]]
 """Name of a recipe → what was measured of its run with each seed, in the order of the seeds."""
 
 
+_Kept = tuple[np.ndarray, np.ndarray, Sequence[Measured]]
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``value``: the mean over seeds of the figure over the group's items; ``by_seed``: of each."""
+    """``value``: the mean over seeds of the figure over the group's items; ``by_seed``: of each.  ``beside``: figures without
+    which this one says little, as each run has them over all of its items, the mean over seeds."""
 
     name: str
     value: float
@@ -102,8 +106,8 @@ def judge(yardstick: Yardstick, results: Results, left_out: dict[str, str], agai
     return Verdict(yardstick, sorted(groups, key=lambda g: -len(g.figures)), left_out)
 
 
-def _items(members: Mapping[str, Sequence[Measured]]) -> tuple[dict[str, tuple[np.ndarray, np.ndarray, Measured]], list[str]]:
-    """Name → (values, weights) of the common items, each (seeds, items), and the first result; and those items."""
+def _items(members: Mapping[str, Sequence[Measured]]) -> tuple[dict[str, _Kept], list[str]]:
+    """Name → (values, weights) of the common items, each (seeds, items), and the results; and those items."""
     runs = [one for found in members.values() for one in found]
     common = set(runs[0].items).intersection(*(one.items for one in runs[1:]))
     items = [item for item in runs[0].items if item in common]
@@ -114,34 +118,38 @@ def _items(members: Mapping[str, Sequence[Measured]]) -> tuple[dict[str, tuple[n
             place = {item: i for i, item in enumerate(one.items)}
             chosen = [place[item] for item in items]
             above[seed], below[seed] = one.values[chosen], one.weights[chosen]
-        kept[name] = (above, below, found[0])
+        kept[name] = (above, below, found)
     return kept, items
 
 
-def _group(
-    yardstick: Yardstick, scale: str, kept: dict[str, tuple[np.ndarray, np.ndarray, Measured]], items: int, against: str | None
-) -> Group:
+def _group(yardstick: Yardstick, scale: str, kept: dict[str, _Kept], items: int, against: str | None) -> Group:
     better = -1 if yardstick.better == "lower" else 1
     shares: dict[str, np.ndarray] = {}
     figures = []
-    for name, (above, below, first) in kept.items():
+    for name, (above, below, found) in kept.items():
+        first, beside = found[0], _beside(found)
         if np.isfinite(above).all():
             shares[name] = crossed.shares(above, below)
             spread = crossed.spread(shares[name])
             by_seed = shares[name].mean(1).tolist()
-            figures.append(Figure(name, spread.mean, spread.interval(), by_seed, first.kind, first.sees, first.beside))
+            figures.append(Figure(name, spread.mean, spread.interval(), by_seed, first.kind, first.sees, beside))
         else:  # a likelihood of 0: worse than any other, by a difference that is no number
-            figures.append(Figure(name, math.inf, None, [math.inf] * len(above), first.kind, first.sees, first.beside))
+            figures.append(Figure(name, math.inf, None, [math.inf] * len(above), first.kind, first.sees, beside))
     figures.sort(key=lambda one: -better * one.value if math.isfinite(one.value) else math.inf)
     reference = against if against is not None else figures[0].name if len(figures) > 1 else None
     comparisons: list[Comparison] = []
     if reference in shares and len(figures) > 1:
         comparisons = _against(reference, [one.name for one in figures], shares, better)
-    of_items = len({item for _, _, first in kept.values() for item in first.items})
+    of_items = len({item for _, _, found in kept.values() for item in found[0].items})
     seeds = len(figures[0].by_seed)
     winner = _winner(figures, comparisons, against)
     says = _says(yardstick, figures, comparisons, winner, against) + (_ONE_SEED if seeds == 1 else "")
     return Group(scale, items, of_items, figures, reference if comparisons else None, comparisons, winner, says)
+
+
+def _beside(found: Sequence[Measured]) -> dict[str, float]:
+    names = [name for name in found[0].beside if all(name in one.beside for one in found)]
+    return {name: sum(one.beside[name] for one in found) / len(found) for name in names}
 
 
 def _against(reference: str, names: list[str], shares: dict[str, np.ndarray], better: int) -> list[Comparison]:

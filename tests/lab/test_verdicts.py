@@ -117,3 +117,10 @@ def test_a_likelihood_of_nothing_is_worse():
     assert found.groups[0].comparisons[-1].verdict == "worse"
     facts = json.dumps(found.facts(), allow_nan=False)
     assert '"value": null' in facts
+
+
+def test_what_stands_beside_is_the_mean_over_seeds():
+    two = [Measured(["x", "y"], np.ones(2), np.ones(2), "exact", "likelihood", "all", {"chance": 0.1, "distinct": value})
+           for value in (0.2, 0.4)]  # fmt: skip
+    (group,) = verdicts.judge(Lower(), {"a": two}, {}).groups
+    assert group.figures[0].beside == pytest.approx({"chance": 0.1, "distinct": 0.3})
