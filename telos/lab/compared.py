@@ -47,7 +47,7 @@ class Compared:
             lines += ["", f"{one['title']} ({one['better']} is better): {one['measures']}"]
             for group in one["groups"]:
                 scale, columns, rows = figures(group)
-                lines += [f"  {scale}", *(f"    {line}" for line in _table(columns, rows)), f"  {group['says']}"]
+                lines += [f"  {scale}", *(f"    {line}" for line in _table(columns, rows)), *shown(group), f"  {group['says']}"]
             lines += [f"  not measured: {name}: {why}" for name, why in one["left_out"].items()]
         lines += ["", *facts["notes"], correction(facts), f"report: {facts['report']}"]
         return "\n".join(lines)
@@ -97,13 +97,22 @@ def figures(group: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
         if group["comparisons"]:
             row += _compared(one["name"], compared, group)
         beside = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in one["beside"].items())
-        rows.append([*row, beside, one["kind"], one["sees"]])
+        rows.append([*row, beside, one["kind"]])
     against = [f"less {group['reference']}", "interval", ""] if group["comparisons"] else []
     return (
         f"{group['comparable']}, {items}",
-        ["", "recipe", "figure", "95 %", "by seed", *against, "beside", "kind", "sees"],
+        ["", "recipe", "figure", "95 %", "by seed", *against, "beside", "kind"],
         rows,
     )
+
+
+def shown(group: dict[str, Any]) -> list[str]:
+    """What the models were shown, a line for all that saw the same."""
+    saw: dict[str, list[str]] = {}
+    for one in group["figures"]:
+        if one["sees"]:
+            saw.setdefault(one["sees"], []).append(one["name"])
+    return [f"  shown to {', '.join(names) if len(saw) > 1 else 'all'}: {sees}" for sees, names in saw.items()]
 
 
 def _compared(name: str, compared: dict[str, Any], group: dict[str, Any]) -> list[str]:

@@ -93,7 +93,9 @@ class Folder:
         """Write which comparison this is, or check that the folder holds it: recipes may be added to it, none changed."""
         asked = {entry.name: _settings(entry) for entry in entries}
         record = self.path / RECORD
-        known = files.read_facts(record) if record.exists() else {"budget": str(budget), "recipes": {}, "texts": {}}
+        known: dict[str, Any] = (
+            files.read_facts(record) if record.exists() else {"budget": str(budget), "recipes": {}, "texts": {}}
+        )
         texts = {entry.name: entry.recipe.corpus.fingerprint() for entry in entries}
         must, remedy = f"{self.path} must be a new folder, or one of the same comparison", "choose another --out"
         if known["budget"] != str(budget):
@@ -125,10 +127,8 @@ class Folder:
             return None
         if "left_out" in facts:
             return str(facts["left_out"])
-        # JSON has no infinity.
-        arrays = {column: np.array([math.inf if value is None else value for value in facts[column]], np.float64)
-                  for column in ("values", "weights")}  # fmt: skip
-        return Measured(items=facts["items"], **arrays, **{n: facts[n] for n in ("kind", "comparable", "sees", "beside")})
+        return Measured(facts["items"], _floats(facts["values"]), _floats(facts["weights"]), facts["kind"], facts["comparable"],
+                        facts["sees"], facts["beside"])  # fmt: skip
 
     def keep(self, yardstick: Yardstick, key: str, found: "Measured | str", name: str, seed: int) -> None:
         """Write what was found, or why there is nothing to find."""
@@ -140,6 +140,11 @@ class Folder:
             facts = {column: getattr(found, column) for column in ("items", "values", "weights", "kind", "comparable", "sees",
                                                                    "beside")}  # fmt: skip
         files.write_json(to / f"{yardstick.kind()}.json", {"key": key, "yardstick": yardstick.dump(), **facts})
+
+
+def _floats(values: list[float | None]) -> np.ndarray:
+    """JSON has no infinity, and null in its place."""
+    return np.array([math.inf if value is None else value for value in values], np.float64)
 
 
 def _model_key(folder: Path) -> str:

@@ -26,7 +26,7 @@ def html(facts: dict[str, Any], verdicts: Sequence[Verdict], curves: Mapping[str
     shown = []
     for told, verdict in zip(facts["yardsticks"], verdicts, strict=True):
         drawn = plots.figures(verdict, names) if verdict.groups else None
-        tables = [(*compared.figures(group), group["says"]) for group in told["groups"]]
+        tables = [(*compared.figures(group), group["says"], compared.shown(group)) for group in told["groups"]]
         shown.append((told, drawn, tables))
     learning = [(figure, plots.learning(figure, drawn, unit, names)) for figure, drawn in curves.items()]
     page = templates("telos.lab", html=True).get_template("comparison.html.jinja")

@@ -108,8 +108,8 @@ def _handed_on(process: subprocess.Popen[bytes]) -> Iterator[list[str]]:
     try:
         yield received
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
 
 
 def _step(request: Request) -> int:

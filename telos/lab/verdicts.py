@@ -132,7 +132,9 @@ def _group(yardstick: Yardstick, scale: str, kept: dict[str, _Kept], items: int,
             shares[name] = crossed.shares(above, below)
             spread = crossed.spread(shares[name])
             by_seed = shares[name].mean(1).tolist()
-            figures.append(Figure(name, spread.mean, spread.interval(), by_seed, first.kind, first.sees, beside))
+            figures.append(
+                Figure(name, spread.mean, _possible(spread.interval(), above, below), by_seed, first.kind, first.sees, beside)
+            )
         else:  # a likelihood of 0: worse than any other, by a difference that is no number
             figures.append(Figure(name, math.inf, None, [math.inf] * len(above), first.kind, first.sees, beside))
     figures.sort(key=lambda one: -better * one.value if math.isfinite(one.value) else math.inf)
@@ -145,6 +147,14 @@ def _group(yardstick: Yardstick, scale: str, kept: dict[str, _Kept], items: int,
     winner = _winner(figures, comparisons, against)
     says = _says(yardstick, figures, comparisons, winner, against) + (_ONE_SEED if seeds == 1 else "")
     return Group(scale, items, of_items, figures, reference if comparisons else None, comparisons, winner, says)
+
+
+def _possible(interval: Interval | None, above: np.ndarray, below: np.ndarray) -> Interval | None:
+    """Nothing below 0 of what is never negative, and no share above 1."""
+    if interval is None:
+        return None
+    low, high = interval
+    return max(low, 0.0) if (above >= 0).all() else low, min(high, 1.0) if (above <= below).all() else high
 
 
 def _beside(found: Sequence[Measured]) -> dict[str, float]:

@@ -81,9 +81,9 @@ def measure(request: Request, folder: Folder, model: Path) -> None:
 def context_of(materials: Materials, corpus: Path) -> Context:
     """What is measured on: held-out documents of a corpus, or of the texts that were given, and the files."""
     texts, names = held_out(materials, corpus)
-    paths = {name: None if path is None else Path(path) for name, path in
-             (("pairs", materials.pairs), ("labelled", materials.labelled), ("judge", materials.judge))}  # fmt: skip
-    return Context(texts=texts, names=names, seed=materials.seed, **paths)
+    pairs, labelled, judge = (None if path is None else Path(path)
+                              for path in (materials.pairs, materials.labelled, materials.judge))  # fmt: skip
+    return Context(texts=texts, names=names, seed=materials.seed, pairs=pairs, labelled=labelled, judge=judge)
 
 
 def held_out(materials: Materials, folder: Path) -> tuple[list[str], list[str]]:
@@ -105,7 +105,8 @@ def held_out(materials: Materials, folder: Path) -> tuple[list[str], list[str]]:
         found = sorted((document.id, document.text) for document in corpus.documents(split))
     if not found:
         raise TelosError("held-out text must have at least one document", "none", "give --texts PATH, or a larger corpus")
-    kept, room = [], materials.max_bytes
+    kept: list[tuple[str, str]] = []
+    room = materials.max_bytes
     for name, text in found:
         size = len(text.encode(errors="replace"))
         if kept and size > room:

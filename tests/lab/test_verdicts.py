@@ -124,3 +124,11 @@ def test_what_stands_beside_is_the_mean_over_seeds():
            for value in (0.2, 0.4)]  # fmt: skip
     (group,) = verdicts.judge(Lower(), {"a": two}, {}).groups
     assert group.figures[0].beside == pytest.approx({"chance": 0.1, "distinct": 0.3})
+
+
+def test_no_share_above_one():
+    right = np.ones(20)
+    right[0] = 0
+    (group,) = verdicts.judge(Higher(), {"a": [measured(right)]}, {}).groups
+    low, high = group.figures[0].interval
+    assert 0.8 < low < 0.95 < high == 1
