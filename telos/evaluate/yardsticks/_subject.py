@@ -150,8 +150,8 @@ def way_of(model: Any, objective: Objective | None) -> Way | None:
 
 
 def asked_of(model: Any, objectives: list[Objective]) -> Objective | None:
-    """By which of the objectives that a model was trained for it is asked: from left to right if by any, else the first that can be
-    asked without parts of its own."""
+    """By which of the objectives that a model was trained for it is asked: from left to right if by any, else the first that can
+    be asked without parts of its own."""
     ways = [(one, way_of(model, one)) for one in objectives]
     whole = [one for one, way in ways if way in ("left_to_right", "infill")]
     return next(iter([*whole, *(one for one, way in ways if way not in (None, "detection"))]), None)
