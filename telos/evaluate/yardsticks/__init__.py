@@ -69,14 +69,13 @@ class Context:
                 what, fix = _MISSING[need]
                 raise TelosError(f"yardstick '{kind}' needs {what}", "none", fix)
 
-    def chunks(self, items: int, at_once: int, what: str | None, unit: str) -> Iterator[np.ndarray]:
-        """Numbers of items, some at a time, in an order keyed by the seed, while there is time: the first ones always.
-
-        ``what``: None where the measuring of each chunk shows its own progress."""
-        order = generator(self.seed, "yardstick", items).permutation(items)
+    def chunks(self, items: int, at_once: int, what: str | None, unit: str, limit: int | None = None) -> Iterator[np.ndarray]:
+        """Numbers of items, at most ``limit``, some at a time, in an order keyed by the seed, while there is time: the first ones
+        always.  ``what``: None where the measuring of each chunk shows its own progress."""
+        order = generator(self.seed, "yardstick", items).permutation(items)[:limit]
         began = time.monotonic()
-        with progress(what, items, unit) if what else contextlib.nullcontext(lambda by: None) as advance:
-            for at in range(0, items, at_once):
+        with progress(what, len(order), unit) if what else contextlib.nullcontext(lambda by: None) as advance:
+            for at in range(0, len(order), at_once):
                 if at and self.budget_seconds is not None and time.monotonic() - began > self.budget_seconds:
                     return
                 yield order[at : at + at_once]

@@ -7,7 +7,8 @@
     spans           what stood behind this sentinel                   span_corruption, mixture_of_denoisers
     detection       which of these tokens was replaced                replaced_token
 
-A model that was trained for anything else (classes, pairs of texts) gives values for a probe and can be trained further.
+A model that was trained for anything else (classes, pairs of texts) gives values for a probe and can be trained further; one that
+was trained for several objectives at once is asked by one of them, that of a likelihood first.
 Tests: tests/evaluate/yardsticks/test_subject.py.
 """
 
@@ -61,6 +62,9 @@ class Subject:
         if objective is None or isinstance(model, Counting):
             return cls(model, tokenizer)
         objective = objective.fitted(model.spec)
+        parts = [part.objective.fitted(model.spec) for part in getattr(objective, "parts", ())]
+        if parts:
+            return cls(model, tokenizer, asked_of(model, parts) or objective)
         if (folder / _saved.WEIGHTS).is_file():
             found = _saved.read(folder)
             assert found is not None
@@ -143,6 +147,14 @@ def way_of(model: Any, objective: Objective | None) -> Way | None:
     if objective is None:
         return "left_to_right" if model.spec.has_likelihood and "causal" in model.spec.patterns else None
     return next((way for kinds, way in ways if isinstance(objective, kinds)), None)
+
+
+def asked_of(model: Any, objectives: list[Objective]) -> Objective | None:
+    """By which of the objectives that a model was trained for it is asked: from left to right if by any, else the first that can
+    be asked without parts of its own."""
+    ways = [(one, way_of(model, one)) for one in objectives]
+    whole = [one for one, way in ways if way in ("left_to_right", "infill")]
+    return next(iter([*whole, *(one for one, way in ways if way not in (None, "detection"))]), None)
 
 
 def _objective(folder: Path) -> Objective | None:

@@ -10,7 +10,7 @@ praise.  Tests: tests/evaluate/yardsticks/test_generation.py.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -34,7 +34,7 @@ class Generation(Yardstick):
     unit: ClassVar[str] = "share of repeated 4-grams"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     measures: ClassVar[str] = "How much of what the model writes repeats 4-grams that it has written already."
-    comparable: ClassVar[str] = "repetition of what is written from left to right"
+    comparable: ClassVar[str] = "repetition of what is written"
 
     texts: int = Field(64, ge=1)
     prompt_characters: int = Field(100, ge=0)
@@ -43,7 +43,7 @@ class Generation(Yardstick):
     top_p: float = Field(0.95, gt=0, le=1)
 
     def applies(self, model: Subject) -> str | None:
-        return model.likelihood
+        return None if _unmasks(model) or model.likelihood is None else f"{model.described} does not write texts"
 
     def measured(self, model: Subject, context: Context) -> Measured:
         long = [i for i, text in enumerate(context.texts) if len(text) >= self.prompt_characters + self.characters]
@@ -54,7 +54,7 @@ class Generation(Yardstick):
         chosen = sorted(generator(context.seed, "prompts", len(long)).permutation(len(long))[: self.texts].tolist())
         numbers = [long[i] for i in chosen]
         made: dict[int, str] = {}
-        for chunk in context.chunks(len(numbers), AT_ONCE, self.title, "texts"):
+        for chunk in context.chunks(len(numbers), AT_ONCE, None if _unmasks(model) else self.title, "texts"):
             some = [numbers[i] for i in chunk]
             made |= dict(zip(some, self._continuations(model, [context.texts[i] for i in some], context.seed), strict=True))
         done = sorted(made)
@@ -70,15 +70,17 @@ class Generation(Yardstick):
         values = np.array([repetition(text) for text in written])
         drawn = f"temperature {self.temperature}, top-p {self.top_p}"
         return Measured([context.name(i) for i in done], values, np.ones(len(values)), "repetition",
-                        f"{self.comparable}: {drawn}", f"the first {self.prompt_characters} characters",
+                        f"{self.comparable}: {drawn}",
+                        f"the first {self.prompt_characters} characters; it writes {_HOW[_unmasks(model)]}",
                         {name: value for name, value in beside.items() if np.isfinite(value)})  # fmt: skip
 
     def _continuations(self, model: Subject, texts: Sequence[str], seed: int) -> list[str]:
         """What it writes behind the beginning of each text, cut at ``characters``."""
         from telos.generate.engine import Engine
         from telos.generate.sampling import Sampling
+        from telos.generate.unmasking import Unmasker, Unmasking
+        from telos.objectives.masked import MASK
 
-        engine = Engine(model.model, model.tokenizer)
         prompts = [ids.tolist() for ids in model.tokenizer.encode_batch([text[: self.prompt_characters] for text in texts])]
         true = model.tokenizer.encode_batch([text[self.prompt_characters :][: self.characters] for text in texts])
         # As many tokens as the truth has, and half of it more: tokens of what it writes may be shorter.
@@ -86,10 +88,22 @@ class Generation(Yardstick):
         if model.longest is not None:
             room = max(1, model.longest - most - 1)
             prompts = [prompt[-room:] for prompt in prompts]
-        settings = Sampling(temperature=self.temperature, top_p=None if self.temperature == 0 else self.top_p, max_tokens=most,
-                            seed=seed)  # fmt: skip
-        found = engine.generate(prompts, settings, rows_at_once=len(prompts))
+        drawing: dict[str, Any] = {"temperature": self.temperature, "max_tokens": most, "seed": seed,
+                                   "top_p": None if self.temperature == 0 else self.top_p}  # fmt: skip
+        if _unmasks(model):
+            unmasker = Unmasker(model.model, model.tokenizer, model.model.vocabulary.specials[MASK])
+            found = unmasker.generate(prompts, Unmasking(**drawing), rows_at_once=len(prompts))
+        else:
+            found = Engine(model.model, model.tokenizer).generate(prompts, Sampling(**drawing), rows_at_once=len(prompts))
         return [one.text[: self.characters] for one in found]
+
+
+def _unmasks(model: Subject) -> bool:
+    """Whether it writes hidden tokens in any order (masked diffusion)."""
+    return model.objective is not None and model.objective.writes == "by unmasking" and model.way == "masked"
+
+
+_HOW = {True: "by unmasking, a token a step", False: "from left to right"}
 
 
 def ngrams(text: str) -> list[tuple[str, ...]]:

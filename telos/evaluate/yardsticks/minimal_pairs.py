@@ -34,7 +34,7 @@ class MinimalPairs(Yardstick):
     comparable: ClassVar[str] = "accuracy by likelihood"
     needs: ClassVar = ("pairs",)
 
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(5000, ge=1)
 
     def applies(self, model: Subject) -> str | None:
         return None if model.way is not None else f"{model.described} says of no token how probable it is"
@@ -45,10 +45,7 @@ class MinimalPairs(Yardstick):
         if not pairs:
             raise TelosError("a file of minimal pairs must hold at least one", "none", "give another file")
         hits: dict[int, bool] = {}
-        for chunk in context.chunks(len(pairs), AT_ONCE, self.title, "pairs"):
-            some = chunk if self.limit is None else chunk[: max(0, self.limit - len(hits))]
-            if not len(some):
-                break
+        for some in context.chunks(len(pairs), AT_ONCE, self.title, "pairs", self.limit):
             sentences = [text for i in some for text in (pairs[i].good, pairs[i].bad)]
             scores = sentence_scores(model, sentences, context.batch_tokens, context.seed)
             hits |= dict(zip(some.tolist(), (scores[0::2] > scores[1::2]).tolist(), strict=True))

@@ -21,7 +21,7 @@ def test_repetition_by_hand():
     assert np.isnan(distinct(["a"]))
 
 
-@pytest.mark.parametrize("name", ["causal", "gru", "infill", "prefix"])
+@pytest.mark.parametrize("name", ["causal", "gru", "infill", "prefix", "masked_diffusion"])
 def test_a_network_writes(subject, name):
     found = SMALL.measure(subject(name), Context(TEXTS))
     assert len(found.items) == 6
@@ -35,6 +35,7 @@ def test_a_model_that_knows_one_text_repeats_it(ngram):
     greedy = Generation(texts=4, prompt_characters=10, characters=60, temperature=0)
     loop = greedy.measure(ngram(["la la la la la la la la la la la la la la la " * 9]), Context(["la la " * 40]))
     assert loop.value > 0.8
+    assert "from left to right" in loop.sees
     assert loop.comparable != SMALL.measure(ngram(TEXTS), Context(TEXTS)).comparable
 
 
@@ -66,4 +67,4 @@ def test_texts_must_be_long_enough(ngram):
 
 def test_what_writes_no_text_says_so(subject):
     for name in ("masked", "permutation", "spans_both", "replaced_token"):
-        assert "gives no likelihood" in Generation().applies(subject(name))
+        assert "does not write texts" in Generation().applies(subject(name))

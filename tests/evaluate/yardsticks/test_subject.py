@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from telos.evaluate.yardsticks import Subject, Yardstick
-from telos.evaluate.yardsticks._subject import way_of
+from telos.evaluate.yardsticks._subject import asked_of, way_of
 from telos.models.saved import save_model
 from telos.objectives import Objective, _saved
 
@@ -51,6 +51,16 @@ def test_a_model_without_lineage_reads_from_left_to_right(subject, ngram, tmp_pa
         found = Subject.load(tmp_path / name)
         assert found.objective is None
         assert found.way == "left_to_right"
+
+
+def test_of_several_objectives_one_says_how_it_is_asked(subject):
+    one = subject("causal")
+    classes, masked, causal, spans, detection = map(
+        Objective.parse, ("classification", "masked", "causal", "span_corruption", "replaced_token")
+    )
+    assert asked_of(one.model, [classes, masked, causal]) == causal
+    assert asked_of(one.model, [detection, spans, masked]) == spans
+    assert asked_of(one.model, [classes, detection]) is None
 
 
 def test_dropout_is_off_meanwhile_and_threads_are_as_before(subject):
