@@ -7,8 +7,8 @@
 | `1e15 FLOPs` | operations of the matrix products of all steps, forward and backward | everything else |
 
 Operations are counted in one step of the run's own (its objective, parts and batches) by torch, so that a second network, a
-decoder or several heads count as what they are; a step of attention counts whole, though a causal one needs half.  Where a family
-computes in kernels that torch's counter does not see, its own figure counts (3 × FLOPs per token × tokens), if that is more.
+decoder or several heads count as what they are; a step of attention counts whole, though a causal one needs half.  A family
+that has no matrix products, such as `softmax_regression`, counts by its own figure (3 × FLOPs per token × tokens).
 Tests: tests/lab/test_budget.py (operations of a step by hand).
 """
 
@@ -97,8 +97,9 @@ def step_flops(recipe: Run, prepared: Prepared) -> float | None:
     parts = settings.micro_batches(batch.rows, batches.raw_length, objective.rows_together)
     with FlopCounterMode(display=False, custom_mapping=_attention()) as counter:
         accumulate(model, objective, batch, parts, seed=settings.seed, step=0)
-    told = 3 * network.flops_per_token(network.context_length) * batch.rows * batches.raw_length
-    return max(float(counter.get_total_flops()), float(told))
+    if not counter.get_total_flops():
+        return float(3 * network.flops_per_token(network.context_length) * batch.rows * batches.raw_length)
+    return float(counter.get_total_flops())
 
 
 def _attention() -> dict[Any, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 NGRAM = ("model: {kind: ngram, order: 1}", "model: {kind: ngram, order: 4}")
 GRU = """model: {kind: gru, hidden_size: 16, context_length: 32}
-train: {batch_tokens: 128, compile: false, checkpoint_every: 5 steps}"""
+train: {batch_tokens: 128, compile: false, checkpoint_every: 2 steps}"""
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ def test_it_goes_on_where_it_was_ended(telos, recipe_file, tmp_path, number):
     """Killed, or asked to stop, within the second run: the first is not done again, the second goes on from its checkpoint."""
     out = tmp_path / "out"
     recipes = [recipe_file("count", NGRAM[0]), recipe_file("long", GRU)]
-    words = ["compare", *recipes, "--budget", "100k tokens", "--yardsticks", "bits_per_byte", "--out", out]
+    words = ["compare", *recipes, "--budget", "20k tokens", "--yardsticks", "bits_per_byte", "--out", out]
     process = telos.start(*words, "--json")
-    telos.wait_until(process, lambda: bool(list(out.glob("runs/long/seed-1/checkpoints/step-*"))))
+    telos.wait_until(process, lambda: bool(list(out.glob("runs/long/seed-1/checkpoints/step-*"))), seconds=600)
     os.kill(process.pid, number)
     told, said = process.communicate(timeout=300)
     assert process.returncode == (-9 if number == signal.SIGKILL else 130), said[-2000:]
     if number == signal.SIGINT:
         assert json.loads(told.splitlines()[-1])["stopped_by"] == "SIGINT"
     finished = (out / "runs/count/seed-1/report.json").stat().st_mtime_ns
-    done = telos(*words, "--json")
+    done = telos(*words, "--json", timeout_seconds=900)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "training goes on from step" in done.stderr
     assert "count, seed 1" not in done.stderr
