@@ -53,10 +53,6 @@ class Budget:
     def __str__(self) -> str:
         return f"{self.value:.15g} FLOPs" if self.unit == "FLOPs" else str(Duration(self.value, self.unit))
 
-    def setting(self) -> str | None:
-        """The recipe's ``train.budget``, the same for all; None where it depends on what a step takes."""
-        return None if self.unit == "FLOPs" else str(self)
-
     def within(self, recipe: Run, flops_per_step: float | None) -> Run:
         """The recipe with this budget; ``flops_per_step``: None for a model that counts, which reads the text once."""
         if self.unit != "FLOPs" or flops_per_step is None:

@@ -11,6 +11,7 @@ from typing import Any
 from telos import recipe as recipes
 from telos.foundation import overrides as laid_over
 from telos.foundation.errors import TelosError
+from telos.foundation.units import Duration
 from telos.lab.budget import Budget
 from telos.recipe import Run
 
@@ -72,12 +73,14 @@ def _names(listed: list[Recipe]) -> list[str]:
 
 
 def _resolved(one: Recipe, overrides: list[str], budget: Budget) -> Run:
-    setting = budget.setting()
+    """At the comparison's budget.  How many steps FLOPs are is known when the text is; until then no recipe may have a budget of
+    its own, by which less text would be read."""
+    said = [] if budget.unit == "FLOPs" else [f"train.budget={budget}"]
     if isinstance(one, Run):
-        data = laid_over.apply(one.dump(), overrides)
-        train = data["train"] | ({} if setting is None else {"budget": setting})
-        return Run.parse(data | {"train": train})
-    return recipes.resolve(recipes.from_file(one), overrides + ([] if setting is None else [f"train.budget={setting}"]))[0]
+        made = Run.parse(laid_over.apply(one.dump(), overrides + said))
+    else:
+        made = recipes.resolve(recipes.from_file(one), overrides + said)[0]
+    return made if said else made.replace(train=made.training.replace(budget=Duration(1.0, "steps")))
 
 
 # -- in what they differ ----------------------------------------------------------------------------------------------

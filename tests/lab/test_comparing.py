@@ -125,6 +125,7 @@ def test_equal_operations_and_curves(recipe_file, tmp_path):
     assert small["steps"] > 1.5 * large["steps"]
     for row in (small, large):
         assert row["FLOPs"] == pytest.approx(4e7, rel=0.15)
+    assert len(list((tmp_path / "out/shared").glob("*/corpus"))) == 1
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert 'aria-label="learning-bits-per-byte"' in page
     assert 'aria-label="figures-bits-per-byte"' in page

@@ -41,6 +41,14 @@ def test_budget_seed_and_overrides_are_those_of_the_comparison(file):
     assert run.recipe.training.batch_tokens == 128
 
 
+def test_with_flops_no_recipe_keeps_a_budget_of_its_own(file):
+    """By a budget in time it would read less text than another."""
+    paths = [file("a.yaml", "train: {budget: 40m}"), file("b.yaml", "train: {budget: 10s}")]
+    a, b = (entry.recipe for entry in entries.read(paths, [], Budget.parse("1e12 FLOPs")))
+    assert a.training == b.training
+    assert a.model.hidden_size > b.model.hidden_size  # which nobody named, and follows the recipe's own budget
+
+
 def test_what_differs_is_found(file):
     masked = "objective: masked\ntrain: {seed: 2}\nmodel: {architecture: encoder}"
     paths = [file("a.yaml", "objective: causal\ntrain: {seed: 1}"), file("b.yaml", masked),
