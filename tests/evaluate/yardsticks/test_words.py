@@ -45,6 +45,16 @@ def test_how_frequent_a_word_is_tells_nothing():
     assert sum(best) / len(best) < 0.3
 
 
+def test_choices_are_about_as_frequent_as_the_word():
+    """The i-th of 90 words occurs 91 − i times: its choices are among those nearest, never the commonest of all."""
+    names = WORDS[:90]
+    text = " ".join(word for i, word in enumerate(names) for _ in range(90 - i))
+    for word in hidden_words([text], (), count=60, choices=4, characters=9, seed=1):
+        rank = names.index(word.word.strip())
+        nearest = min(max(0, rank - 8), 90 - 16)
+        assert all(nearest <= names.index(choice.strip()) <= nearest + 15 for choice in word.choices)
+
+
 def test_the_answer_stands_at_any_place():
     places = Counter(word.answer for word in drawn(count=400, choices=4))
     assert set(places) == {0, 1, 2, 3}
