@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from telos.foundation.units import counted, format_bytes, format_count, format_seconds
+from telos.lab.budget import Budget
 
 _COSTS = (("parameters", format_count), ("seconds", format_seconds), ("steps", format_count), ("tokens", format_count),
           ("FLOPs", format_count), ("peak_memory_bytes", format_bytes))  # fmt: skip
@@ -56,7 +57,10 @@ class Compared:
 def header(facts: dict[str, Any]) -> str:
     """What is equal for all."""
     seeds = facts["seeds"]
-    said = f"{counted(len(facts['recipes']), 'recipe')} at equal {EQUAL[facts['unit']]}, {facts['budget']} each, "
+    budget = Budget.parse(facts["budget"])
+    each = {"seconds": str(budget), "tokens": f"{format_count(budget.value)} tokens",
+            "FLOPs": f"{format_count(budget.value, ' ')}FLOPs"}[budget.unit]  # fmt: skip
+    said = f"{counted(len(facts['recipes']), 'recipe')} at equal {EQUAL[facts['unit']]}, {each} each, "
     return said + f"{counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), in turn"
 
 
@@ -88,7 +92,7 @@ def failures(facts: dict[str, Any]) -> list[str]:
 
 def figures(group: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
     """(scale in words, columns, rows) of the figures of one kind."""
-    items = f"{group['items']:,} items" + (f" of {group['of_items']:,}" if group["items"] < group["of_items"] else "")
+    items = counted(group["items"], "item") + (f" of {group['of_items']:,}" if group["items"] < group["of_items"] else "")
     compared = {one["name"]: one for one in group["comparisons"]}
     rows = []
     for place, one in enumerate(group["figures"], 1):

@@ -44,3 +44,12 @@ def test_correction_is_stated():
     said = described(results, against="甲").describe()
     assert "Differences against 甲 are corrected" in said
     assert "long-name is better than 甲." in said
+
+
+def test_budgets_in_words():
+    results = {"甲": runs(2.0, number=1), "long-name": runs(1.5, number=2)}
+    for budget, unit, words in (
+        ("5e9 FLOPs", "FLOPs", "at equal FLOPs, 5 GFLOPs each"),
+        ("20k tokens", "tokens", "20k tokens each"),
+    ):
+        assert words in described(results, budget=budget, unit=unit).describe()

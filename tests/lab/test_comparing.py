@@ -34,7 +34,7 @@ def test_a_clear_winner(compared, tmp_path):
     assert compared.facts["varied"] == {"model.order": {"one": 1, "four": 4}}
     assert compared.exit_code == 0
     said = compared.describe()
-    assert "2 recipes at equal tokens, 20000 tokens each, 2 seeds (1, 2), in turn" in said
+    assert "2 recipes at equal tokens, 20k tokens each, 2 seeds (1, 2), in turn" in said
     assert "model.order: one 1, four 4" in said
     assert "four wins: the next, one, is" in said
     # A figure is that of the run's own report, on the same held-out text.
