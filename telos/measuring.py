@@ -65,7 +65,7 @@ def measure(model: Path, kinds: Sequence[str], overrides: list[str], *, texts: P
     """``kinds``: names of yardsticks, or `ALL`.  ``overrides``: of a yardstick as ``cloze.words=100``, of how texts are read as
     ``corpus.text_field=body``.  ``material``: fields of `Context`."""
     settings = apply({}, overrides)
-    reading = {name: settings.pop(name) for name in ("corpus", "clean") if name in settings}
+    reading: dict[str, Any] = {name: settings.pop(name) for name in ("corpus", "clean") if name in settings}
     chosen = _chosen(kinds, settings)
     held, names = _texts(texts, reading)
     context = Context(texts=held, names=names, threads=machine.cores(), **material)

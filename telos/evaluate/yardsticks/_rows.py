@@ -41,7 +41,7 @@ def padded(rows: Sequence[np.ndarray], device: Any, dtype: type = np.int64) -> "
     """(B, longest), filled up with 0."""
     import torch
 
-    joined = np.zeros((len(rows), max(len(row) for row in rows)), dtype)
+    joined: np.ndarray = np.zeros((len(rows), max(len(row) for row in rows)), dtype)
     for i, row in enumerate(rows):
         joined[i, : len(row)] = row
     return torch.from_numpy(joined).to(device)

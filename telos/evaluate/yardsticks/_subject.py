@@ -70,6 +70,7 @@ class Subject:
             assert found is not None
             vocabulary = model.vocabulary.with_labels(found[1])
             owned = objective.build(model, vocabulary)
+            assert owned is not None, "an objective that saved parts has some"
             _saved.fill(folder, owned)
             owned.eval()
         return cls(model, tokenizer, objective, owned)

@@ -74,7 +74,8 @@ class BitsPerByte(Yardstick):
         objective = bounding(model.objective)
         assert objective is not None
         longest, end = objective.raw_length(model.model.context_length), model.model.vocabulary.end_of_text
-        rows, sizes = [], []
+        rows: list[Row] = []
+        sizes: list[int] = []
         for ids in tokens:
             for at in range(0, len(ids), longest):
                 part = ids[at : at + longest]
