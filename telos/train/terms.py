@@ -15,26 +15,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from telos.foundation.errors import TelosError
 from telos.layers.over_logits import chunked
 from telos.models import Hidden, Inputs
 from telos.objectives import Objective
-from telos.objectives.terms import Rows, Term
+from telos.objectives.terms import Rows
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 
 class Terms:
     """The terms of one training."""
 
-    def __init__(self, terms: tuple[Term, ...], network: Any, vocabulary: Vocabulary):
-        self.terms, self.vocabulary = terms, vocabulary
+    def __init__(self, objective: Objective, network: Any, vocabulary: Vocabulary):
+        self.terms, self.vocabulary = objective.terms, vocabulary
+        terms = self.terms
         self.asked = {term.beside for term in terms}
         self.wanted = reduce(frozenset.union, (term.reads for term in terms), frozenset[str]())
         self.teacher = next((term.build(network, vocabulary) for term in terms if term.beside == "teacher"), None)
+        pattern = objective.pattern(network.spec)
+        if self.teacher is not None and pattern not in self.teacher.spec.patterns:
+            raise TelosError(f"a teacher must be a model with {pattern} attention, as the objective asks it",
+                             f"it has {', '.join(sorted(self.teacher.spec.patterns))}",
+                             "give another folder as the term's teacher")  # fmt: skip
         self.means: Tensor | None = None
 
     @classmethod
     def of(cls, objective: Objective, network: Any, vocabulary: Vocabulary) -> "Terms | None":
-        return cls(objective.terms, network, vocabulary) if objective.terms else None
+        """`TelosError` where a teacher does not fit."""
+        return cls(objective, network, vocabulary) if objective.terms else None
 
     # -- beside a forward pass --------------------------------------------------------------------------------------
 
@@ -155,7 +163,7 @@ class Earlier:
 
 def _firsts(keys_BT: Tensor) -> Tensor:
     """Whether a value is the first of its kind in its row."""
-    ordered, order = keys_BT.sort(1, stable=True)
+    ordered, order = keys_BT.sort(dim=1, stable=True)
     new = torch.ones_like(ordered, dtype=torch.bool)
     new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     return torch.zeros_like(new).scatter_(1, order, new)

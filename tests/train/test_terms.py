@@ -55,7 +55,7 @@ CASES = {
     "masked_diffusion": (MaskedDiffusion(), DECODER),
     "multi_token": (MultiToken(tokens=3, weight=0.3), DECODER),
     "span_corruption": (SpanCorruption(noise_density=0.4, max_spans=8), PAIRS),
-    "sequence_to_sequence": (SequenceToSequence(), PAIRS),
+    "sequence_to_sequence": (SequenceToSequence(max_target_tokens=20), PAIRS),
     "classification": (Classification(), DECODER),
     "causal on an lstm": (Causal(), LSTM(num_layers=1, hidden_size=12, embedding_size=8, context_length=24)),
     "causal on a perceptron": (Causal(), Perceptron(hidden_size=8, embedding_size=6)),
@@ -270,11 +270,9 @@ def test_r_drop_holds_two_passes_together(case, monkeypatch):
     assert_same(gradients(model), found, exact)
 
 
-def test_r_drop_of_classes():
-    terms = [{"kind": "r_drop", "weight": 0.7}]
-    objective, model, batch = prepared("classification", terms=terms)
-    objective = objective.replace(dropout=0.4)
-    model.owned.dropout = 0.4
+def test_r_drop_of_classes(monkeypatch):
+    monkeypatch.setitem(CASES, "classification", (Classification(dropout=0.4), DECODER))
+    objective, model, batch = prepared("classification", terms=[{"kind": "r_drop", "weight": 0.7}])
     made = []
     own = model.owned.forward
     model.owned.forward = lambda pooled: made.append(own(pooled)) or made[-1]
