@@ -47,6 +47,7 @@ FAMILIES = {
     "tokenizers": "telos.tokens.tokenizers:Tokenizer",
     "models": "telos.models:Model",
     "objectives": "telos.objectives:Objective",
+    "terms": "telos.objectives.terms:Term",
     "optimizers": "telos.optim.optimizers:Optimizer",
     "schedules": "telos.optim.schedules:Schedule",
     "metrics": "telos.evaluate.metrics:Metric",
