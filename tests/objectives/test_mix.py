@@ -130,7 +130,9 @@ def test_parts_are_drawn_as_often_as_they_weigh():
 class Grouped(Causal):
     """Rows in pairs."""
 
-    rows_together = 2
+    @property
+    def rows_together(self) -> int:
+        return 2
 
 
 def test_rows_that_belong_together_serve_one_part():
