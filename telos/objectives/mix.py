@@ -149,8 +149,8 @@ class Mix(Objective):
 
     @property
     def text_term(self) -> str:
-        scoring = next((part for part in self.parts if part.objective.scores_text), self.parts[0])
-        return f"{scoring.called}.{scoring.objective.text_term}"
+        scoring = (f"{part.called}.{part.objective.text_term}" for part in self.parts if part.objective.scores_text)
+        return next(scoring, super().text_term)
 
     def special_tokens(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for part in self.parts for name in part.objective.special_tokens()))
