@@ -148,6 +148,12 @@ class Mix(Objective):
         return any(part.objective.scores_text for part in self.parts)
 
     @property
+    def writes(self) -> Any:
+        """As the first part that writes, from left to right where one does that."""
+        ways = [part.objective.writes for part in self.parts]
+        return "on" if "on" in ways else next((way for way in ways if way), None)
+
+    @property
     def text_term(self) -> str:
         scoring = (f"{part.called}.{part.objective.text_term}" for part in self.parts if part.objective.scores_text)
         return next(scoring, super().text_term)
