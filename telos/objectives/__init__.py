@@ -70,6 +70,11 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         text, else what `measure` says of it."""
         return self.unit == "stream" and self.needs == ("causal",)
 
+    @property
+    def needs_marks(self) -> bool:
+        """Whether its rows must say which tokens begin words and sentences (`Row.marks`), so that the token store has to."""
+        return False
+
     def special_tokens(self) -> tuple[str, ...]:
         """Names of tokens to append to the vocabulary."""
         return ()
