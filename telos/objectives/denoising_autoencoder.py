@@ -30,8 +30,8 @@ from telos.tokens.vocabulary import Vocabulary
 
 class DenoisingAutoencoder(Paired):
     """``deletion``, ``infilling``: shares of a row's tokens, to the nearest whole number.  ``permute_sentences``: all of a
-    document's (`telos.corpus.sentences`), those that a row cuts included.  ``rotation``: share of the documents.  A source is never
-    longer than its text: of the spans of no token, as many are left out as would make it so."""
+    document's (`telos.corpus.sentences`), those that a row cuts included.  ``rotation``: share of the documents.  A source is
+    never longer than its text: of the spans of no token, as many are left out as would make it so."""
 
     deletion: float = Field(0.15, ge=0, lt=1)
     permute_sentences: bool = True
