@@ -126,16 +126,23 @@ def infilled(  # noqa: PLR0917
     begins = np.zeros(len(ids), bool)
     starts = np.cumsum(gaps[:-1] + np.append(0, spans[:-1]))
     begins[starts] = True
-    noise = np.zeros(len(ids) + 1, np.int64)
-    np.add.at(noise, starts, 1)
-    np.add.at(noise, starts + spans, -1)
-    inside = np.cumsum(noise[:-1]) > 0
+    edges = np.zeros(len(ids) + 1, np.int8)
+    edges[starts] += 1
+    edges[starts + spans] -= 1  # where another span may begin
+    inside = np.cumsum(edges[:-1]) > 0
     begins[1:] |= inside[1:] & (documents[1:] != documents[:-1])
     shown = ~inside | begins
     source, places = np.where(begins, mask, ids)[shown], documents[shown]
     extra = min(len(lengths) - len(spans), len(ids) - len(source))
-    at = rng.integers(len(source) + 1, size=extra)
-    return np.insert(source, at, mask), np.insert(places, at, places[np.minimum(at, len(places) - 1)])
+    if not extra:
+        return source, places
+    at = np.sort(rng.integers(len(source) + 1, size=extra))
+    kept = np.ones(len(source) + extra, bool)
+    kept[at + np.arange(extra)] = False
+    wide, in_document = np.full(len(kept), mask), np.empty(len(kept), np.int64)
+    wide[kept], in_document[kept] = source, places
+    in_document[~kept] = places[np.minimum(at, len(places) - 1)]
+    return wide, in_document
 
 
 def rotated(documents: np.ndarray, count: int, share: float, rng: np.random.Generator) -> np.ndarray:

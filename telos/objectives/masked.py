@@ -91,8 +91,8 @@ class Masked(Objective):
         """What stands in the place of hidden tokens."""
         lots = rng.random(int(together[-1]) + 1 if len(together) else 0)
         lot, other = lots[together], rng.integers(vocabulary.size_ordinary, size=len(targets))
-        kept = self.random_fraction + self.keep_fraction
-        return np.select([lot < self.random_fraction, lot < kept], [other, targets], vocabulary.specials[MASK])
+        shown = np.where(lot < self.random_fraction + self.keep_fraction, targets, vocabulary.specials[MASK])
+        return np.where(lot < self.random_fraction, other, shown)
 
     def weights(self, batch: Batch) -> Mapping[str, float]:
         return {"nll": float(batch["weights"].double().sum())}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telos.foundation.errors import TelosError
+from telos.models import Hidden
 from telos.models.rnn import RNN
 from telos.models.transformer import Transformer
 from telos.objectives import collate
@@ -232,3 +233,38 @@ def test_marks_and_a_mask_are_asked_for_where_they_are_needed():
     assert not DenoisingAutoencoder(permute_sentences=False).needs_marks
     assert DenoisingAutoencoder().special_tokens() == ()
     assert DenoisingAutoencoder(infilling=0.3).special_tokens() == (MASK,)
+
+
+def test_the_loss_and_its_gradient_are_those_of_a_transcription():
+    """−Σ log p ÷ n from the logits in NumPy, float64, and ∂/∂logits = (p − onehot) ÷ n, of a row in part."""
+    small = Vocabulary(30, "test", {END_OF_TEXT: 30})
+    objective = DenoisingAutoencoder(layout="prefix", permute_sentences=False, deletion=0.4)
+    row = _row([[[3, 1, 4, 1, 5], [9, 2, 6]], [[5, 3]]])
+    row = Row(np.where(row.tokens == END, 30, row.tokens), 30, row.documents, 0)
+    batch = collate([objective.examples(row, np.random.default_rng(0), small)])
+    network = _Logits(batch["tokens"].shape[1], 31)
+    total, coefficient = objective.loss(network, batch, np.random.default_rng(0)).terms["nll"]
+    total.backward()
+    logits, targets = network.logits.detach().numpy().astype(np.float64)[0], batch["targets"][0].numpy()
+    predicted = batch["weights"][0].numpy() > 0
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    n = int(predicted.sum())
+    assert n == len(row.tokens)  # each text and its end
+    assert coefficient == 1
+    assert total.item() == pytest.approx(-np.log(shares[np.arange(len(targets)), targets])[predicted].sum(), rel=1e-6)
+    expected = (shares - np.eye(31)[targets]) * predicted[:, None]
+    np.testing.assert_allclose(network.logits.grad.numpy()[0], expected, atol=1e-6)
+
+
+class _Logits:
+    """A network whose values are its logits, one a place."""
+
+    def __init__(self, length, size):
+        self.logits = torch.randn(1, length, size, generator=torch.Generator().manual_seed(1)).requires_grad_()
+
+    def hidden(self, inputs):
+        assert inputs.pattern == "prefix"
+        return Hidden(self.logits)
+
+    def nll(self, hidden, targets):
+        return torch.nn.functional.cross_entropy(hidden.values_BTD.flatten(0, 1), targets.flatten(), reduction="none")[None]
