@@ -81,6 +81,11 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         return "nll"
 
     @property
+    def needs_marks(self) -> bool:
+        """Whether its rows must say which tokens begin words and sentences (`Row.marks`), so that the token store has to."""
+        return False
+
+    @property
     def writes(self) -> Literal["on", "answers", "by unmasking"] | None:
         """How a model that it trains writes text: on from a prompt, a text of its own to each source, or hidden tokens in any
         order; None where it does not."""

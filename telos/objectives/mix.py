@@ -148,6 +148,10 @@ class Mix(Objective):
         return any(part.objective.scores_text for part in self.parts)
 
     @property
+    def needs_marks(self) -> bool:
+        return any(part.objective.needs_marks for part in self.parts)
+
+    @property
     def writes(self) -> Any:
         """As the first part that writes, from left to right where one does that."""
         ways = [part.objective.writes for part in self.parts]

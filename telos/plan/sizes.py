@@ -18,6 +18,7 @@ from telos.objectives import Batch, Objective
 from telos.optim.optimizers import Optimizer
 from telos.optim.schedules import Progress
 from telos.tokens.batches import Row
+from telos.tokens.marks import SENTENCE, WORD
 from telos.tokens.tokenizers import Tokenizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 from telos.train.settings import Train
@@ -139,7 +140,8 @@ def _batch(objective: Objective, rows: int, raw_length: int, vocabulary: Vocabul
     import torch
 
     tokens = np.zeros(raw_length, np.uint32)
-    row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens)
+    marks = np.full(raw_length, WORD | SENTENCE, np.uint8)
+    row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens, marks=marks)
     byte = Tokenizer.member("byte")().train(lambda: iter(()), 0)  # stands for whichever encodes text, whose id 0 is a token, too
     make = objective.at(Progress(0.0, 0.0, 0.0, 0.0, 0.0), generator(0, "step"))
     example = make(row, generator(0, "examples"), vocabulary.with_tokenizer(byte))
