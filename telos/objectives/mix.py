@@ -136,7 +136,7 @@ class Mix(Objective):
         return self.parts[0].objective.unit
 
     @property
-    def annotation(self) -> Any:
+    def annotation(self) -> Any:  # type: ignore[override]
         return next((a for part in self.parts if (a := part.objective.annotation) is not None), None)
 
     @property
@@ -296,6 +296,7 @@ def _refuse_no_weight(parts: tuple[Part, ...]) -> None:
     ramps = [part.weight for part in parts if isinstance(part.weight, Ramp)]
     if len(units := {ramp.begin.unit for ramp in ramps}) > 1:
         raise ValueError(f"weights must change over one unit, but change over {' and '.join(sorted(units))}")
-    for end in [end for ramp in ramps for end in (ramp.begin, ramp.end)] or [None]:
-        if sum(part.weight_at(end.value if end else 0.0) for part in parts) <= 0:
-            raise ValueError(f"the parts' weights must not add up to 0{f', as they do at {end}' if end else ''}")
+    ends: list[Duration | None] = [end for ramp in ramps for end in (ramp.begin, ramp.end)]
+    for end in ends or [None]:
+        if sum(part.weight_at(0.0 if end is None else end.value) for part in parts) <= 0:
+            raise ValueError(f"the parts' weights must not add up to 0{'' if end is None else f', as they do at {end}'}")
