@@ -17,7 +17,7 @@ from typing import Any
 from telos import __version__
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
-from telos.corpus.splits import SPLITS, SplitName
+from telos.corpus.splits import SPLITS
 from telos.corpus.timing import note_timings
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
@@ -66,11 +66,14 @@ def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
     began = time.perf_counter()
     stores: dict[str, TokenStore] = {}
     labels = corpus.labels("train") if "label" in beside else None
+    marks = run.objective.needs_marks
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
-            write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside)
-            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside)), write, shared)
+            write = partial(TokenStore.write, documents=corpus.documents(split), tokenizer=tokenizer,
+                            total_bytes=corpus.bytes(split), labels=labels, targets="target" in beside, marks=marks,
+                            what=f"tokens ({split})")  # fmt: skip
+            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside), *(["marks"] if marks else [])), write, shared)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -150,10 +153,3 @@ def train_tokenizer(
     with files.commit_folder(to) as folder:
         trained.save(folder)
     return trained
-
-
-def _write_store(  # noqa: PLR0917
-    corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool, to: Path
-) -> TokenStore:  # fmt: skip
-    return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
-                            targets=targets, what=f"tokens ({split})")  # fmt: skip
