@@ -52,6 +52,7 @@ FAMILIES = {
     "metrics": "telos.evaluate.metrics:Metric",
     "watchers": "telos.train.watchers:Watcher",
     "exports": "telos.export:Export",
+    "yardsticks": "telos.evaluate.yardsticks:Yardstick",
 }
 
 
