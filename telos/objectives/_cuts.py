@@ -7,7 +7,6 @@ first behind it that does, at most `WINDOW` tokens each way.  Tests: tests/objec
 English parts equal those encoded by themselves).
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ class Cutter:
         self.tokenizer = tokenizer
         self._texts: list[tuple[np.ndarray, list[Parts]]] = []
 
-    def add(self, ids: np.ndarray, places: Sequence[float]) -> list[int] | None:
+    def add(self, ids: np.ndarray, places: np.ndarray) -> list[int] | None:
         """Plan to cut a text at these shares (0 ≤ place < 1) of its characters, in rising order; None where its first or last
         character is not whole and a cut meets it."""
         tokens = [self.tokenizer.token_bytes[i] for i in ids]
@@ -85,7 +84,11 @@ class _Text:
         last = len(self.ids) if stop == len(self.bytes) else self._before(stop)
         if first > last:
             return Parts([self.bytes[start:stop]] if start < stop else [])
-        pieces = [self.bytes[start : self.starts[first]], self.ids[first:last], self.bytes[self.starts[last] : stop]]
+        pieces: list[np.ndarray | bytes] = [
+            self.bytes[start : self.starts[first]],
+            self.ids[first:last],
+            self.bytes[self.starts[last] : stop],
+        ]
         return Parts([piece for piece in pieces if len(piece)])
 
     def _before(self, place: int) -> int:
