@@ -1,9 +1,12 @@
 """From a recipe to tokens on disk: corpus → tokenizer → token stores, each stage reused while its inputs are the same.
 
 A stage is a folder of the run.  ``stages.json`` says for each by which key (hash of its inputs and settings) it was made and
-what its manifest hashes to; a re-run reuses a stage whose key and files still agree and makes any other anew.
+what its manifest hashes to; a re-run reuses a stage whose key and files still agree and makes any other anew.  Runs that share
+stages keep each in one folder, named by its key, whose files they have as hard links.  Tests: tests/test_stages.py.
 """
 
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from typing import Any
 from telos import __version__
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
-from telos.corpus.splits import SPLITS, SplitName
+from telos.corpus.splits import SPLITS
 from telos.corpus.timing import note_timings
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
@@ -38,13 +41,14 @@ class Prepared:
     seconds: dict[str, float]
 
 
-def prepare(run: Run, folder: Path) -> Prepared:
-    """Corpus, tokenizer and token stores of a run, made or reused in its folder."""
+def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
+    """Corpus, tokenizer and token stores of a run, made or reused in its folder.  ``shared``: a folder, on the same disk, of
+    stages that other runs made and may take."""
     max_bytes, seconds = room_for_text(run), {}
     fingerprint = run.corpus.fingerprint()
     corpus_key = _key(run.corpus, run.clean, run.split, run.about, fingerprint, max_bytes)
     began = time.perf_counter()
-    _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes))
+    _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes), shared)
     corpus = Corpus.open(folder / "corpus")
     beside = run.corpus.annotations if run.objective.unit == "document" else frozenset[str]()
     if run.objective.unit == "document":
@@ -55,18 +59,21 @@ def prepare(run: Run, folder: Path) -> Prepared:
     paired, labelled = "target" in run.corpus.annotations, run.objective.annotation == "label"
     tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
     _stage(folder, "tokenizer", tokenizer_key,
-           lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled))  # fmt: skip
+           lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled), shared)  # fmt: skip
     tokenizer = load_tokenizer(folder / "tokenizer")
     seconds["tokenizer"] = time.perf_counter() - began
 
     began = time.perf_counter()
     stores: dict[str, TokenStore] = {}
     labels = corpus.labels("train") if "label" in beside else None
+    marks = run.objective.needs_marks
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
-            write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside)
-            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside)), write)
+            write = partial(TokenStore.write, documents=corpus.documents(split), tokenizer=tokenizer,
+                            total_bytes=corpus.bytes(split), labels=labels, targets="target" in beside, marks=marks,
+                            what=f"tokens ({split})")  # fmt: skip
+            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside), *(["marks"] if marks else [])), write, shared)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -78,7 +85,7 @@ def room_for_text(run: Run) -> int | None:
     return int(budget.value * SAMPLED_BYTES_PER_SECOND) if budget.unit == "seconds" else None
 
 
-def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> None:
+def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any], shared: Path | None = None) -> None:
     record = folder / "stages.json"
     known = files.read_facts(record) if record.exists() else {}
     to = folder / name
@@ -89,9 +96,24 @@ def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> No
         except TelosError as error:
             progress.say(f"{name} is made anew: {error.found}")
     to.parent.mkdir(parents=True, exist_ok=True)
-    make(to)
+    if shared is None:
+        make(to)
+    else:
+        kept = shared / key
+        _stage(kept, name, key, make)
+        _link(kept / name, to)
     known[name] = {"key": key, "manifest": _manifest_hash(to)}
     files.write_json(record, known)
+
+
+def _link(kept: Path, to: Path) -> None:
+    """A committed folder at a second place: its files as links, which costs no room, or copies where a disk has no links."""
+    shutil.rmtree(to, ignore_errors=True)
+    try:
+        shutil.copytree(kept, to, copy_function=os.link)
+    except (OSError, shutil.Error):
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(kept, to)
 
 
 def _manifest_hash(folder: Path) -> str | None:
@@ -131,10 +153,3 @@ def train_tokenizer(
     with files.commit_folder(to) as folder:
         trained.save(folder)
     return trained
-
-
-def _write_store(  # noqa: PLR0917
-    corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool, to: Path
-) -> TokenStore:  # fmt: skip
-    return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
-                            targets=targets, what=f"tokens ({split})")  # fmt: skip

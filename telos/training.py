@@ -15,15 +15,18 @@ from telos import document_results
 from telos.evaluate.score import extent, network_nll, windows
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
+from telos.foundation.random import generator
 from telos.foundation.units import Duration
 from telos.held_out import HeldOut
 from telos.models.counting.counts import STARTS_DOCUMENT, STARTS_PIECE
+from telos.optim.schedules import Progress
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
 from telos.tokens.documents import DocumentBatches
 from telos.tokens.lanes import Lanes
 from telos.tokens.store import TokenStore
+from telos.tokens.vocabulary import Vocabulary
 from telos.train.choices import choose
 from telos.train.clock import Clock
 from telos.train.loop import Outcome, train
@@ -99,6 +102,8 @@ def check(recipe: Run) -> None:
     if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
         raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
                          f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
+    fraction = math.nan if recipe.training.budget.unit == "seconds" else 0.0
+    objective.at(Progress(0.0, 0.0, 0.0, math.nan, fraction), generator(recipe.training.seed, "step", 0))
     if recipe.training.group_by_length and objective.unit != "document":
         raise TelosError("train.group_by_length needs an objective of whole documents",
                          f"'{objective.kind()}' reads the text as one stream", "leave train.group_by_length out")  # fmt: skip
@@ -164,7 +169,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
     store = prepared.stores["train"]
-    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(store.labels or ())
+    vocabulary = vocabulary_of(recipe, prepared)
     if recipe.model.learns_by == "counting":
         model = recipe.model.build(vocabulary, recipe.training.seed)
         model.fit(store.read(0, store.num_tokens))
@@ -177,7 +182,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     else:
         scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
         evaluate = _validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens)
-    batches = _drawn(recipe, store, network.context_length)
+    batches = drawn(recipe, store, network.context_length)
     outcome = train(
         network, recipe.objective, owned, optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches,
@@ -189,7 +194,13 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent, owned)
 
 
-def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:
+def vocabulary_of(recipe: Run, prepared: Prepared) -> Vocabulary:
+    """The tokenizer's, with what the objective adds to it: its special tokens, and the names of the classes."""
+    labels = prepared.stores["train"].labels or ()
+    return prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(labels)
+
+
+def drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:
     """The rows of training: pieces of the stream, or whole documents."""
     objective, training = recipe.objective, recipe.training
     raw_length, together = objective.raw_length(context_length), objective.rows_together

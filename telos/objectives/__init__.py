@@ -3,15 +3,17 @@
 An objective turns rows of tokens into examples and computes its loss from a model; the trainer knows neither.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import field_validator
 
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec
 from telos.models import Model, Pattern
+from telos.objectives.terms import Over, Term
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -19,9 +21,14 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from telos.optim.schedules import Progress
+
 Example = dict[str, np.ndarray]
 """Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
+
+Maker = Callable[[Row, np.random.Generator, Vocabulary], Example]
+"""What makes a row's example; see `Objective.examples`."""
 
 
 @dataclass(slots=True)
@@ -49,7 +56,9 @@ class Loss:
 
 
 class Objective(Spec, family="telos.objectives", default="causal"):
-    """Settings of an objective and, since most have no state, its behaviour."""
+    """Settings of an objective and, since most have no state, its behaviour.
+
+    ``terms``: what is added to the nats of each place in training (telos list terms), each kind once."""
 
     needs: ClassVar[tuple[Pattern, ...]] = ("causal",)
     """Patterns by any of which a model can be trained, the preferred one first."""
@@ -64,11 +73,40 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     rows_together: ClassVar[int] = 1
     """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
 
+    compares: ClassVar[bool] = True
+    """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""
+
+    terms: tuple[Term, ...] = ()
+
+    @field_validator("terms")
+    @classmethod
+    def _each_kind_once(cls, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        kinds = [term.kind() for term in terms]
+        twice = [kind for kind in kinds if kinds.count(kind) > 1]
+        if twice:
+            raise ValueError(f"must have each kind once; '{twice[0]}' is there {kinds.count(twice[0])} times")
+        return terms
+
+    @property
+    def logits_over(self) -> Over | None:
+        """Over what its logits are that terms can be added to; None where it has none."""
+        return "vocabulary" if self.needs_likelihood else None
+
     @property
     def scores_text(self) -> bool:
         """Whether a model that it trains says how probable a text is, token by token: a run then reports that of the held-out
         text, else what `measure` says of it."""
         return self.unit == "stream" and self.needs == ("causal",)
+
+    @property
+    def text_term(self) -> str:
+        """Name of the term that is nats per token of the text where `scores_text`; the record has it by that name."""
+        return "nll"
+
+    @property
+    def needs_marks(self) -> bool:
+        """Whether its rows must say which tokens begin words and sentences (`Row.marks`), so that the token store has to."""
+        return False
 
     @property
     def writes(self) -> Literal["on", "answers", "by unmasking"] | None:
@@ -97,6 +135,8 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model or objective")  # fmt: skip
+        for term in self.terms:
+            term.check(self, model)
 
     def pattern(self, model: Model) -> Pattern:
         """By which pattern this model is trained: the first of ``needs`` that it has."""
@@ -117,6 +157,12 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         """One row's example, NumPy, in the loader; ``rng`` is keyed by (seed, step, row)."""
         raise NotImplementedError
+
+    def at(self, progress: "Progress", rng: np.random.Generator) -> Maker:
+        """What makes the examples of one training step: `examples`, unless something follows ``progress`` (in the middle of the
+        step; what is not known beforehand, as the fraction of a budget in time, is NaN) or is drawn once a step, from ``rng``,
+        keyed by (seed, step).  `TelosError` where it follows what is not known."""
+        return self.examples
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
         """Once a step, without gradient: rollouts, rewards, teacher scores.  Nothing by default."""
@@ -147,15 +193,16 @@ class Objective(Spec, family="telos.objectives", default="causal"):
 
 
 def collate(examples: list[Example], device: str = "cpu") -> Batch:
-    """Examples as one batch: each column padded with 0 to the longest."""
+    """Examples as one batch: each column padded with 0 to the longest; all 0 in the row of an example that lacks it."""
     import torch
 
     columns = {}
-    for name in examples[0]:
-        arrays = [e[name] for e in examples]
-        longest = [max(a.shape[0] for a in arrays)] if arrays[0].ndim else []
-        joined = np.zeros((len(arrays), *longest, *arrays[0].shape[1:]), arrays[0].dtype)
-        for i, a in enumerate(arrays):
+    for name in dict.fromkeys(name for example in examples for name in example):
+        arrays = {i: example[name] for i, example in enumerate(examples) if name in example}
+        first = next(iter(arrays.values()))
+        longest = [max(a.shape[0] for a in arrays.values())] if first.ndim else []
+        joined = np.zeros((len(examples), *longest, *first.shape[1:]), first.dtype)
+        for i, a in arrays.items():
             joined[(i, slice(len(a))) if longest else i] = a
         columns[name] = torch.from_numpy(joined).to(device, non_blocking=True)
     return Batch(columns)

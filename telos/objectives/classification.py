@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
-from telos.models import Inputs, Pattern
+from telos.models import Hidden, Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.objectives._width import width_of
+from telos.objectives.terms import Over
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -39,6 +40,10 @@ class Classification(Objective):
 
     pooling: Literal["mean", "last", "first"] = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def logits_over(self) -> Over | None:
+        return "classes"
 
     def build(self, model: Any, vocabulary: Vocabulary) -> "Head":
         """The linear head, one row a class; `TelosError` where there are not two."""
@@ -68,9 +73,9 @@ class Classification(Objective):
         return {"nats_per_label": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        logits_BC = self.logits(model, batch)
-        nll_B = functional.cross_entropy(logits_BC, batch["labels"], reduction="none")
-        right_B = logits_BC.detach().argmax(1) == batch["labels"]
+        logits = self._logits(model, batch)
+        nll_B = model.class_nll(logits, batch["labels"])
+        right_B = logits.values_BTD.detach().argmax(1) == batch["labels"]
         return Loss({"nats_per_label": ((nll_B * batch["weights"]).sum(), 1.0)}, {"accuracy": float(right_B.float().mean())})
 
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> dict[str, tuple[Tensor, Tensor]]:
@@ -83,13 +88,16 @@ class Classification(Objective):
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(B, C), fp32.  ``model`` has the head as ``owned``."""
+        return self._logits(model, batch).values_BTD
+
+    def _logits(self, model: Any, batch: Batch) -> Hidden:
+        """The same with what stands beside it."""
         inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
-        values_BTD = model.hidden(inputs).values_BTD.float()
-        if values_BTD.shape[1] == batch["segments"].shape[1]:
-            pooled_BD = self._pooled(values_BTD, batch["segments"] == 1)
-        else:
-            pooled_BD = values_BTD[:, 0]
-        return model.owned(pooled_BD)
+        return model.hidden(inputs).map(lambda values_BTD: model.owned(self._read(values_BTD.float(), batch["segments"] == 1)))
+
+    def _read(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
+        """What the head reads, (B, D)."""
+        return self._pooled(values_BTD, read_BT) if values_BTD.shape[1] == read_BT.shape[1] else values_BTD[:, 0]
 
     def _pooled(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
         if self.pooling == "first":

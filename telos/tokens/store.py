@@ -6,8 +6,9 @@ lie ``starts.bin`` (int64, documents + 1), ``bytes.bin`` (int64, UTF-8 bytes of 
 ASCII characters each) and ``store.json`` (counts, types, the tokenizer's hash).  The manifest has SHA-256 of each file.
 
 Where documents have a label, ``labels.json`` names the classes and ``labels.bin`` (int32) has each document's, −1 for none; where
-they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own.
-Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py.
+they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own.  Where
+they were asked for, ``marks-00000.bin`` … (uint8) say which tokens begin words and sentences (`telos.tokens.marks`).
+Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py, tests/tokens/test_marked_store.py.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +21,9 @@ from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, read_json, read_manifest, require_free, verify_folder, write_json
 from telos.foundation.progress import progress
+from telos.tokens.marks import Marker
 from telos.tokens.pretokenize import replace_surrogates
-from telos.tokens.stream import INT64, Stream, StreamWriter, append, open_map
+from telos.tokens.stream import INT64, Shards, ShardWriter, Stream, StreamWriter, append, open_map
 from telos.tokens.tokenizers import TrainedTokenizer
 
 SHARD_TOKENS = 2**26
@@ -32,7 +34,8 @@ FACTS_FILE = "store.json"
 LABELS_FILE = "labels.json"
 TARGET = "target_"
 """What the names of the target stream's files begin with."""
-_ID, _INT32 = np.dtype("S32"), np.dtype("<i4")
+MARKS = "marks"
+_ID, _INT32, _UINT8 = np.dtype("S32"), np.dtype("<i4"), np.dtype(np.uint8)
 _NONE = -1
 """On disk: the class of a document without a label."""
 
@@ -44,7 +47,7 @@ class TokenStore(Stream):
     ``starts`` (num_documents + 1,) int64: place in the stream of each document's first token, and the stream's length.
     ``document_bytes`` (num_documents,) int64.  ``document_ids`` (num_documents,) S32.  ``tokenizer_hash`` and
     ``end_of_text``: of the tokenizer that wrote it.  ``labels``: names of the classes by id, None where documents have none.
-    ``targets``: stream of the texts that documents are paired with, or None.
+    ``targets``: stream of the texts that documents are paired with, or None.  ``marks``: of each token of the stream, or None.
     """
 
     def __init__(self, folder: Path, facts: dict[str, Any]):
@@ -64,6 +67,9 @@ class TokenStore(Stream):
         self.targets: Stream | None = None
         if "target_tokens" in facts:
             self.targets = Stream(self.folder, facts["target_tokens"], self.shard_tokens, self.dtype, TARGET)
+        self.marks: Shards | None = None
+        if facts.get("marked"):
+            self.marks = Shards(self.folder, self.num_tokens, self.shard_tokens, _UINT8, MARKS)
 
     def label(self, i: int) -> int | None:
         """The class of one document, None where it has none."""
@@ -85,18 +91,20 @@ class TokenStore(Stream):
         total_bytes: int | None = None,
         labels: Sequence[str] | None = None,
         targets: bool = False,
+        marks: bool = False,
         what: str = "encoding",
     ) -> "TokenStore":
         """Encode documents into a new store, which replaces ``folder`` when it is whole.
 
         ``labels``: names of the classes in the order of their ids, to note each document's ``metadata["label"]``; one that is
         not among them has an id behind theirs.  ``targets``: encode ``metadata["target"]`` too, which each must then have.
+        ``marks``: note which tokens begin words and sentences; Chinese words take jieba (`telos[corpus]`).
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
         """
         with commit_folder(folder) as temporary, progress(what, total_bytes, "B") as advance:
-            writer = _Writer(temporary, tokenizer, shard_tokens, labels, targets)
+            writer = _Writer(temporary, tokenizer, shard_tokens, labels=labels, targets=targets, marks=marks)
             for group in _groups(documents):
                 first = writer.num_tokens == 0
                 advance(writer.add(group))
@@ -136,12 +144,17 @@ class TokenStore(Stream):
 class _Writer:
     """Appends encoded documents to the files of a store; its memory does not grow with their number."""
 
-    def __init__(self, folder: Path, tokenizer: TrainedTokenizer, shard_tokens: int, labels: Sequence[str] | None, targets: bool):
+    def __init__(
+        self, folder: Path, tokenizer: TrainedTokenizer, shard_tokens: int, *, labels: Sequence[str] | None, targets: bool,
+        marks: bool,
+    ):  # fmt: skip
         self.folder, self.tokenizer = folder, tokenizer
         self.dtype = np.dtype("<u2" if tokenizer.vocabulary.size <= 2**16 else "<u4")
         self.stream = StreamWriter(folder, shard_tokens, self.dtype)
         self.labels = None if labels is None else {name: i for i, name in enumerate(labels)}
         self.targets = StreamWriter(folder, shard_tokens, self.dtype, TARGET) if targets else None
+        self.marker = Marker(tokenizer) if marks else None
+        self.marks = ShardWriter(folder, shard_tokens, _UINT8, MARKS)
         self.num_documents = self.num_bytes = self.num_skipped = 0
 
     @property
@@ -162,7 +175,11 @@ class _Writer:
         append(self.folder / "bytes.bin", text_bytes)
         append(self.folder / "ids.bin", names.astype(_ID))
         end = self.tokenizer.vocabulary.end_of_text
-        self.stream.add(self.tokenizer.encode_batch(texts), end)
+        encoded = self.tokenizer.encode_batch(texts)
+        self.stream.add(encoded, end)
+        if self.marker is not None:
+            for ids, text in zip(encoded, texts, strict=True):
+                self.marks.append(np.append(self.marker(ids, text), _UINT8.type(0)))  # the end of text begins nothing
         if self.labels is not None:
             append(self.folder / "labels.bin", np.array([self._label(document) for document in kept], _INT32))
         if self.targets is not None:
@@ -179,7 +196,7 @@ class _Writer:
     def expected_bytes(self, total_bytes: int) -> int:
         """Bytes of disk still to be written when the text has ``total_bytes``, at the rates so far and a tenth more."""
         tokens = self.num_tokens + (self.targets.num_tokens if self.targets is not None else 0)
-        per_byte = (tokens * self.dtype.itemsize + 60 * self.num_documents) / self.num_bytes
+        per_byte = (tokens * self.dtype.itemsize + self.marks.num_tokens + 60 * self.num_documents) / self.num_bytes
         return round(1.1 * per_byte * max(0, total_bytes - self.num_bytes))
 
     def facts(self) -> dict[str, Any]:
@@ -196,6 +213,8 @@ class _Writer:
         }
         if self.labels is not None:
             found["labelled"] = True
+        if self.marker is not None:
+            found["marked"] = True
         return found if self.targets is None else found | {"target_tokens": self.targets.num_tokens}
 
 

@@ -30,6 +30,7 @@ from telos.train.loader import Drawn, Loader
 from telos.train.nonfinite import NonFinite
 from telos.train.settings import Train
 from telos.train.signals import EXIT_CODES, Signals
+from telos.train.terms import Terms
 from telos.train.trainable import Trainable
 from telos.train.watchers import Start, Watchers
 
@@ -92,7 +93,7 @@ def train(
     without room, another recipe's checkpoint, early stopping without a figure to watch.
     """
     clock = clock or Clock(settings.budget)
-    model = Trainable(network, owned, batches.rows if batches.in_lanes else None)
+    model = Trainable(network, owned, batches.rows if batches.in_lanes else None, Terms.of(objective, network, vocabulary))
     checkpoints_folder = Path(folder) / "checkpoints"
     choices = choose(settings, model.device, checkpoints_folder)
     network.compute_dtype = choices.dtype
@@ -101,7 +102,8 @@ def train(
                 "batches (train.seed, train.batch_tokens)": f"{settings.seed} {batches.rows} {batches.raw_length}"
                                                             + " grouped" * settings.group_by_length}  # fmt: skip
     checkpoints = Checkpoints(checkpoints_folder, identity, settings.keep_checkpoints)
-    loader = Loader(batches, objective, vocabulary, settings.seed, model.device)
+    loader = Loader(batches, objective, vocabulary, settings.seed, model.device,
+                    total_steps=clock.total_steps(batches))  # fmt: skip
     training = _Training(model, objective, optimizer, schedule, settings, loader, checkpoints, choices, clock, evaluate)
     with freed_memory_kept(), loader.open(), Signals() as signals:
         return training.run(signals)
@@ -270,8 +272,9 @@ class _Training:
     # -- what is written --------------------------------------------------------------------------------------------
 
     def _line(self, losses: StepLoss, norm: float, scale: float, rate: float) -> dict[str, Any]:
-        terms = {f"loss_{name}": value for name, value in losses.terms.items() if name != "nll"}
-        nats = {"nats_per_token": losses.terms["nll"]} if "nll" in losses.terms else {}
+        text = self.objective.text_term
+        terms = {f"loss_{name}": value for name, value in losses.terms.items() if name != text}
+        nats = {"nats_per_token": losses.terms[text]} if text in losses.terms else {}
         return {"step": self.step, "loss": losses.loss, **nats, **terms, **losses.metrics, "learning_rate_scale": scale,
                 "tokens": self.batches.tokens_at(self.step), "seconds": self.clock.trained_seconds, "tokens_per_second": rate,
                 "gradient_norm": norm}  # fmt: skip
