@@ -119,6 +119,8 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
         save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage)
         return
     lineage |= {"steps": trained.outcome.step, "tokens": trained.outcome.tokens, "choices": trained.outcome.choices}
+    if trained.outcome.best is not None:
+        lineage |= {"weights_of_best_validation": trained.outcome.best}
     languages = [told["language"]] if "language" in told else []
     if not recipe.objective.scores_text:
         labels = trained.model.vocabulary.labels
@@ -264,6 +266,8 @@ def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> di
         cost |= {"steps": outcome.step, "tokens": outcome.tokens, "epochs": outcome.epochs,
                  "tokens_per_second": outcome.tokens / max(1e-9, outcome.trained_seconds),
                  "flops": 3 * trained.model.flops_per_token(trained.model.context_length) * outcome.tokens}  # fmt: skip
+        if outcome.best is not None:
+            cost |= {"weights_of_best_validation": outcome.best}
     return cost
 
 

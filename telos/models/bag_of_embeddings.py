@@ -10,7 +10,7 @@ Tests: tests/models/test_bag_of_embeddings.py (the mean by loops, padding, the h
 from typing import ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, StrictBool
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +26,9 @@ class BagOfEmbeddings(Model):
     """``hidden_size``: width of the embeddings.  ``ngrams``: longest n-grams of tokens, 1 for tokens alone; those of two and more
     share ``buckets`` embeddings.  ``context_length``: how many tokens of a text are read.  ``dropout``: of the mean;
     ``word_dropout``: the share of G that each reading in training leaves out, tokens and n-grams alike (Iyyer et al. 2015, "Deep
-    Unordered Composition Rivals Syntactic Methods for Text Classification", section 3)."""
+    Unordered Composition Rivals Syntactic Methods for Text Classification", section 3).  ``skip_unseen``: outside training,
+    tokens and n-grams that no training text had are left out of G, as fastText leaves out unknown words: a word list spells an
+    unknown word in bytes, which say nothing and would thin out the words that do."""
 
     has_likelihood: ClassVar[bool] = False
     patterns: ClassVar[frozenset[Pattern]] = frozenset({"bidirectional"})
@@ -36,6 +38,7 @@ class BagOfEmbeddings(Model):
     buckets: int = Field(2**14, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     word_dropout: float = Field(0.0, ge=0, lt=1)
+    skip_unseen: StrictBool = False
     context_length: int = Field(1024, ge=1)
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> "Bag":
@@ -60,6 +63,9 @@ class Bag(nn.Module, TextEncoder):
         with torch.no_grad():
             bound = 1 / spec.hidden_size
             self.embeddings.uniform_(-bound, bound, generator=torch_generator(seed, "weights"))
+        self.seen: Tensor | None
+        # A buffer: saved with the weights, in checkpoints too.
+        self.register_buffer("seen", torch.zeros(rows, dtype=torch.bool) if spec.skip_unseen else None)
 
     def hidden(self, inputs: Inputs, state: None = None) -> Hidden:
         tokens_BT = inputs.tokens_BT
@@ -73,7 +79,7 @@ class Bag(nn.Module, TextEncoder):
 
     def grams(self, tokens_BT: Tensor, read_BT: Tensor) -> tuple[Tensor, Tensor]:
         """(rows of `embeddings`, row by row; how many each row has): the tokens that are read, and the n-grams of them, less what
-        word dropout takes; of a text that it takes whole the mean is zero."""
+        word dropout takes and what was never seen; of a text of which nothing is left the mean is zero."""
         found, valid, hashed, whole = [tokens_BT], [read_BT], tokens_BT + 1, read_BT
         for _ in range(2, min(self.spec.ngrams, tokens_BT.shape[1]) + 1):
             length = hashed.shape[1] - 1
@@ -83,6 +89,11 @@ class Bag(nn.Module, TextEncoder):
             found.append(self.vocabulary.size + hashed.remainder(self.spec.buckets))
             valid.append(whole)
         ids, kept = torch.cat(found, 1), torch.cat(valid, 1)
+        if self.seen is not None:
+            if self.training:
+                self.seen[ids[kept]] = True
+            else:
+                kept = kept & self.seen[ids]
         if self.training and self.spec.word_dropout:
             kept = kept & (torch.rand(kept.shape, device=kept.device) >= self.spec.word_dropout)
         return ids[kept], kept.sum(1)

@@ -1,7 +1,8 @@
 """Checkpoints that a crash cannot half write and a flipped bit cannot fool.
 
-``checkpoints/step-N/`` holds model.safetensors (fp32 masters and owned parts), optimizer.safetensors, state.json and the manifest
-with their SHA-256.  Tests: tests/train/test_checkpoint.py, tests/faults/.
+``checkpoints/step-N/`` holds model.safetensors (fp32 masters and owned parts), optimizer.safetensors, with early stopping
+best.safetensors (the weights of the best evaluation so far), state.json and the manifest with their SHA-256.
+Tests: tests/train/test_checkpoint.py, tests/train/test_early_stopping.py, tests/faults/.
 """
 
 import re
@@ -20,16 +21,18 @@ from telos.foundation.progress import say
 from telos.optim.optimizers import Updater
 from telos.train.trainable import Trainable
 
-MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+MODEL, OPTIMIZER, BEST, STATE = "model.safetensors", "optimizer.safetensors", "best.safetensors", "state.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """``step`` of the checkpoint that training goes on from; ``state``: what was saved beside the tensors."""
+    """``step`` of the checkpoint that training goes on from; ``state``: what was saved beside the tensors; ``best``: the
+    weights of the best evaluation, where early stopping keeps them."""
 
     step: int
     state: dict[str, Any]
     folder: Path
+    best: dict[str, torch.Tensor]
 
 
 class Checkpoints:
@@ -54,16 +57,19 @@ class Checkpoints:
 
     # -- saving -----------------------------------------------------------------------------------------------------
 
-    def require_room(self, model: Trainable, updater: Updater) -> int:
-        """Bytes of a checkpoint.  Refuses, before the first step, a disk without room for the checkpoints of this run (one more
-        than are kept, while the newest is written)."""
-        one = sum(t.numel() * t.element_size() for t in (*model.state().values(), *updater.state_dict().values()))
+    def require_room(self, model: Trainable, updater: Updater, *, with_best: bool = False) -> int:
+        """Bytes of a checkpoint, ``with_best`` weights beside the last ones.  Refuses, before the first step, a disk without room
+        for the checkpoints of this run (one more than are kept, while the newest is written)."""
+        weights = [*model.state().values()] * (2 if with_best else 1)
+        one = sum(t.numel() * t.element_size() for t in (*weights, *updater.state_dict().values()))
         there = len(self.steps())
         require_free(self.folder, one * max(1, self.keep + 1 - there), "checkpoints of this run")
         return one
 
-    def save(self, step: int, model: Trainable, updater: Updater, state: dict[str, Any]) -> Path:
-        """Commit the checkpoint of a step, then remove the ones beyond ``keep``.
+    def save(
+        self, step: int, model: Trainable, updater: Updater, state: dict[str, Any], best: dict[str, torch.Tensor] | None = None
+    ) -> Path:
+        """Commit the checkpoint of a step, with the ``best`` weights where there are some, then remove the ones beyond ``keep``.
 
         Where the disk fails (full, read-only) a `TelosError` names what is still good; nothing half-written is left.
         """
@@ -71,6 +77,8 @@ class Checkpoints:
             with commit_folder(self.path(step), step=step) as folder:
                 save_file(_on_cpu(model.state()), folder / MODEL)
                 save_file(_on_cpu(updater.state_dict()), folder / OPTIMIZER)
+                if best:
+                    save_file(_on_cpu(best), folder / BEST)
                 write_json(folder / STATE, {"step": step, "identity": self.identity, **state})
         except (OSError, SafetensorError, TelosError) as error:
             older = [s for s in self.steps() if s != step]
@@ -101,7 +109,8 @@ class Checkpoints:
             self._require_same(folder, state["identity"])
             model.load(load_file(folder / MODEL))
             updater.load_state_dict(load_file(folder / OPTIMIZER))
-            return Restored(step, state, folder)
+            best = load_file(folder / BEST) if (folder / BEST).exists() else {}
+            return Restored(step, state, folder, best)
         return None
 
     def _require_same(self, folder: Path, identity: dict[str, str]) -> None:

@@ -24,6 +24,7 @@ from telos.train import compilation
 from telos.train.checkpoint import Checkpoints
 from telos.train.choices import Choices, choose, least_step_seconds
 from telos.train.clock import Clock
+from telos.train.early_stopping import Best
 from telos.train.gradients import StepLoss, accumulate, clip
 from telos.train.loader import Drawn, Loader
 from telos.train.nonfinite import NonFinite
@@ -47,7 +48,8 @@ Evaluation = Callable[[Any], Mapping[str, float]]
 class Outcome:
     """How training ended.  ``step``: completed updates; ``loss``: of the last one here (None if there was none);
     ``checkpoint``: where it is saved; ``resumed_from``: the step that this process went on from; ``stopped_by``: the
-    signal, or None where the budget was used up."""
+    signal, or None where the budget was used up or validation got no better; ``best``: with early stopping, the step and figure
+    of the weights that were kept."""
 
     step: int
     tokens: int
@@ -59,6 +61,7 @@ class Outcome:
     resumed_from: int | None
     stopped_by: str | None
     choices: dict[str, Any]
+    best: dict[str, Any] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -85,8 +88,9 @@ def train(
     in ``folder``/checkpoints.
 
     ``data_hash``: of the tokens behind ``batches``; a checkpoint made from others is refused.  ``evaluate`` runs every
-    ``settings.evaluate_every``.  The weights are left as the last checkpoint has them, in evaluation mode.  Raises
-    `TelosError` for a budget too short for a step, a loss that is not finite, a disk without room, another recipe's checkpoint.
+    ``settings.evaluate_every``.  The weights are left as the last checkpoint has them, with early stopping as its best evaluation
+    had them, in evaluation mode.  Raises `TelosError` for a budget too short for a step, a loss that is not finite, a disk
+    without room, another recipe's checkpoint, early stopping without a figure to watch.
     """
     clock = clock or Clock(settings.budget)
     model = Trainable(network, owned, batches.rows if batches.in_lanes else None, Terms.of(objective, network, vocabulary))
@@ -126,6 +130,7 @@ class _Training:
         self.parameters = list(self.updater.parameters.values())
         rows, raw_length = self.batches.rows, self.batches.raw_length
         self.micro_batches = self.settings.micro_batches(rows, raw_length, self.objective.rows_together)
+        self.best = Best(self.settings.early_stopping)
         self.step = 0
         self.loss: float | None = None
         self.saved_step: int | None = None
@@ -133,7 +138,7 @@ class _Training:
 
     def run(self, signals: Signals) -> Outcome:
         resumed_from = self._resume()
-        if not self.clock.over(self.step, self.batches) or self.step == 0:
+        if not self._over() or self.step == 0:
             self._prepare()
             start = Start(self.checkpoints.folder.parent, self.step, self._progress())
             watchers = Watchers(self.settings.watchers, start)
@@ -144,12 +149,14 @@ class _Training:
         self.model.train(False)
         if self.saved_step != self.step:
             self._save()
+        if signals.received is None:
+            self.best.restore(self.model)
         return self._outcome(resumed_from, signals.received)
 
     def _train(self, signals: Signals, watchers: Watchers) -> None:
         self.model.train()
         before, logged, logged_at = self._progress(), self.step, self.clock.now()
-        while signals.received is None and not self.clock.over(self.step, self.batches):
+        while signals.received is None and not self._over():
             scale, began = self.schedule.scale(self.clock.progress(self.step, self.batches, middle=True)), self.clock.now()
             losses, norm = self._update(scale)
             now = self.clock.now()
@@ -159,9 +166,11 @@ class _Training:
                 tokens = self.batches.tokens_at(self.step) - self.batches.tokens_at(logged)
                 watchers.step(self._line(losses, norm, scale, tokens / max(1e-9, now - logged_at)), after)
                 logged, logged_at = self.step, now
-            if self.evaluate is not None and after.crossed(self.settings.evaluate_every, before):
+            if self.evaluate is not None and (after.crossed(self.settings.evaluate_every, before) or self._last_is_judged()):
                 if self._affords_validation():
-                    watchers.validation(self._validate(after))
+                    values = self._validate()
+                    watchers.validation(self._validation_line(values, after))
+                    self.best.observe(self.step, values, self.model)
                     logged, logged_at = self.step, self.clock.now()
                 self.clock.look_ahead()
             # After the lines of this step: those up to a checkpoint's step are kept when training goes on from it.
@@ -190,6 +199,7 @@ class _Training:
             return None
         self.step = self.saved_step = restored.step
         self.loss = restored.state["loss"]
+        self.best.load(restored.state.get("best"), restored.best)
         self.clock.resume(restored.state["clock"])
         say(f"training goes on from step {self.step}")
         return self.step
@@ -201,7 +211,8 @@ class _Training:
         least_seconds = least_step_seconds(self.choices, flops) if self.step == 0 else 0.0
         if self.step == 0:
             self.clock.require_a_step(least_seconds)
-        self.clock.closing_seconds = self.checkpoints.require_room(self.model, self.updater) / WRITTEN_BYTES_PER_SECOND
+        room = self.checkpoints.require_room(self.model, self.updater, with_best=self.best.watches)
+        self.clock.closing_seconds = room / WRITTEN_BYTES_PER_SECOND
         if self.choices.compile is None:
             # Rows of documents are of every length: compiled code, made for one, would hardly run.
             asked = False if self.objective.unit == "document" and self.settings.compile == "auto" else self.settings.compile
@@ -212,9 +223,11 @@ class _Training:
             self.choices.compile = seconds is not None
             self.choices.facts["compile_seconds"] = seconds or 0.0
         self.choices.save(self.checkpoints.folder)
+        if self.best.watches and (self.evaluate is None or self.step == 0):
+            self.best.require(None if self.evaluate is None else self._validate())
         if self.evaluate is not None and self.clock.available_seconds is not None:
             # An evaluation may learn what the end will take and keep time for it: better before the schedule begins.
-            self._validate(self._progress())
+            self._validate()
             self.clock.look_ahead()
             if self.step == 0:
                 self.clock.require_a_step(least_seconds)
@@ -272,7 +285,15 @@ class _Training:
             return True
         return self.validated_seconds + self.validation_seconds <= MOST_VALIDATING * self.clock.trained_seconds
 
-    def _validate(self, progress: Progress) -> dict[str, Any]:
+    def _over(self) -> bool:
+        """Whether no further step is to start: the budget is used up, or validation gets no better."""
+        return self.clock.over(self.step, self.batches) or self.best.gives_up
+
+    def _last_is_judged(self) -> bool:
+        """Whether this is the last step and early stopping must know how good its weights are; a budget in time has none left."""
+        return self.best.watches and self.clock.available_seconds is None and self.clock.over(self.step, self.batches)
+
+    def _validate(self) -> Mapping[str, float]:
         assert self.evaluate is not None
         self.model.train(False)
         began = self.clock.now()
@@ -281,6 +302,9 @@ class _Training:
         self.validation_seconds = self.clock.now() - began
         self.validated_seconds += self.validation_seconds
         self.model.train()
+        return values
+
+    def _validation_line(self, values: Mapping[str, float], progress: Progress) -> dict[str, Any]:
         return {"step": self.step, "tokens": self.batches.tokens_at(self.step), "seconds": progress.seconds,
                 **{f"validation_{name}": value for name, value in values.items()}}  # fmt: skip
 
@@ -288,10 +312,10 @@ class _Training:
         state = {"loss": self.loss, "tokens": self.batches.tokens_at(self.step), "clock": self.clock.state(),
                  "choices": asdict(self.choices)}  # fmt: skip
         began = self.clock.now()
-        self.checkpoints.save(self.step, self.model, self.updater, state)
+        self.checkpoints.save(self.step, self.model, self.updater, state | {"best": self.best.state()}, self.best.tensors)
         self.saved_step, self.clock.closing_seconds = self.step, self.clock.now() - began
 
     def _outcome(self, resumed_from: int | None, stopped_by: str | None) -> Outcome:
         return Outcome(self.step, self.batches.tokens_at(self.step), self.batches.epoch_at(self.step), self.clock.trained_seconds,
                        self.clock.overhead_seconds, self.loss, self.checkpoints.path(self.step), resumed_from, stopped_by,
-                       asdict(self.choices))  # fmt: skip
+                       asdict(self.choices), self.best.told())  # fmt: skip

@@ -6,6 +6,7 @@ from pydantic import Field, StrictBool, field_validator, model_validator
 
 from telos.foundation.spec import Spec
 from telos.foundation.units import Duration
+from telos.train.early_stopping import EarlyStopping
 from telos.train.watchers import Watcher
 
 
@@ -18,6 +19,8 @@ class Train(Spec):
     padding.  ``gradient_clip``: the gradient's norm is scaled down to this (None: never).
     ``checkpoint_every``, ``evaluate_every``: in steps, tokens, epochs, time or as a share of the budget; 0 steps: never (the end
     is always saved).  Under a budget in time there are fewer evaluations where they would take more than a few percent of it.
+    ``early_stopping``: keep the weights of the best evaluation, and stop where it gets no better (None: train to the end of the
+    budget and keep the last).
     ``keep_checkpoints``: older ones are removed once a newer one is safely on disk.
     ``precision``: type of activations and matrix products, "auto" measures which is faster; weights are always fp32.
     ``compile``: "auto" compiles where the budget is long enough for it to pay.  ``threads``: None for all cores.
@@ -32,6 +35,7 @@ class Train(Spec):
     checkpoint_every: Duration = Duration(60, "seconds")
     keep_checkpoints: int = Field(2, ge=1)
     evaluate_every: Duration = Duration(0.2, "fraction")
+    early_stopping: EarlyStopping | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: Literal["auto"] | StrictBool = "auto"
     threads: int | None = Field(None, ge=1)
@@ -55,6 +59,8 @@ class Train(Spec):
             raise ValueError("budget must be a time, steps, tokens or epochs, not a share of itself")
         if self.budget.value <= 0:
             raise ValueError("budget must be more than nothing")
+        if self.early_stopping is not None and self.evaluate_every.value == 0:
+            raise ValueError("early_stopping must have evaluations: evaluate_every above 0")
         if self.micro_batch_tokens is not None and self.micro_batch_tokens > self.batch_tokens:
             raise ValueError(f"micro_batch_tokens ({self.micro_batch_tokens}) must be at most batch_tokens ({self.batch_tokens})")
         return self

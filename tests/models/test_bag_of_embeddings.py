@@ -89,6 +89,26 @@ def test_word_dropout_leaves_out_its_share_of_tokens_and_n_grams_in_training_alo
     assert nothing.values_BTD.abs().sum() == 0, "a text without anything left is the zero vector, not an undefined mean"
 
 
+@torch.no_grad()
+def test_what_training_never_saw_is_left_out():
+    spec = BagOfEmbeddings(hidden_size=8, ngrams=2, buckets=10**6, skip_unseen=True)
+    network = spec.build(VOCABULARY, seed=2)
+    learned, met = TEXTS[0], [40, 3, 9, 5, 11]  # 11, (9, 5) and (5, 11) were not there
+    assert network.eval().hidden(inputs([learned])).values_BTD.abs().sum() == 0, "nothing was seen yet"
+    trained = network.train().hidden(inputs([learned, [40, 7]], width=9)).values_BTD
+    table, network = network.embeddings.double(), network.eval()
+    known = set(rows_of(learned, spec)) | set(rows_of([40, 7], spec))
+    assert set(torch.nonzero(network.seen)[:, 0].tolist()) == known, "padding is not seen"
+    wanted = torch.stack([table[row] for row in rows_of(met, spec) if row in known]).mean(0)
+    assert len([row for row in rows_of(met, spec) if row not in known]) == 3
+    assert (network.hidden(inputs([met])).values_BTD[0, 0] - wanted).abs().max() < 1e-6
+    assert torch.equal(network.hidden(inputs([learned, [40, 7]], width=9)).values_BTD, trained)
+    other = spec.build(VOCABULARY, seed=3)
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(other.eval().hidden(inputs([met])).values_BTD, network.hidden(inputs([met])).values_BTD)
+    assert BagOfEmbeddings().build(VOCABULARY).state_dict().keys() == {"embeddings"}
+
+
 def test_gradients_in_float64():
     network = BagOfEmbeddings(hidden_size=3, ngrams=2, buckets=5).build(VOCABULARY).double()
 
