@@ -127,9 +127,8 @@ class Reader:
 
 
 def _json(document: RawDocument, clean: Clean) -> str | None:
-    """The metadata; a target is text too, and cleaned as text is."""
+    """The metadata; a target and a question are text too, and cleaned as text is."""
     if not document.metadata:
         return None
-    target = document.metadata.get("target")
-    cleaned = {"target": clean.text(target)} if isinstance(target, str) else {}
+    cleaned = {name: clean.text(text) for name in ("target", "question") if isinstance(text := document.metadata.get(name), str)}
     return orjson.dumps(document.metadata | cleaned, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str).decode()
