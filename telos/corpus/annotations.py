@@ -5,12 +5,12 @@
     value      a number                               (``value_field``)
     tags       [{start, end, tag}, …]                 each word by its characters, end excluded (``tags_field``)
     question   a text                                 what is asked of the text (``question_field``)
-    answers    [{text, start, end}, …]                where it is answered; an answer that does not stand in the text has a text alone
+    answers    [{text, start, end}, …]                where it is answered; what does not stand in the text has ``text`` alone
                                                       (``answers_field``)
 
 Words and their tags come as two lists, or as two texts with white space between words; a list of words is joined to a text with a
-space between any two, but none between Chinese or Japanese characters.  Answers come as SQuAD writes them (Rajpurkar et al. 2016):
-{text, answer_start}, a list of such, or an object of two lists.  Places move with the text when it is cleaned
+space between any two, but none between Chinese or Japanese characters.  Answers come as SQuAD writes them (Rajpurkar et al.
+2016): {text, answer_start}, a list of such, or an object of two lists.  Places move with the text when it is cleaned
 (`telos.corpus.spans`).  Tests: tests/corpus/test_annotations.py.
 """
 
@@ -115,7 +115,8 @@ def _answers(value: Any, text: str, place: str) -> list[dict[str, Any]]:
         start = one.get("answer_start", one.get("start")) if isinstance(one, Mapping) else None
         if not isinstance(said, str) or not (start is None or isinstance(start, int)):
             raise TelosError(f"{place} must have answers with a text and where it starts", str(one)[:80],
-                             'write {"text": …, "answer_start": …}, or name another field: corpus.answers_field=NAME')  # fmt: skip
+                             'write {"text": …, "answer_start": …}, or name another field: corpus.answers_field=NAME'
+                             )  # fmt: skip
         if said.strip():
             found.append(_placed(said, start, text))
     return found
@@ -149,4 +150,5 @@ def questions(value: Any) -> list[dict[str, Any]]:
     """Its questions, each an object with ``context``, ``question``, ``answers`` and ``id``."""
     return [{"context": paragraph.get("context"), "question": asked.get("question"), "id": asked.get("id"),
              "answers": asked.get("answers", [])}
-            for article in value["data"] for paragraph in article["paragraphs"] for asked in paragraph.get("qas", [])]  # fmt: skip
+            for article in value["data"] for paragraph in article["paragraphs"]
+            for asked in paragraph.get("qas", [])]  # fmt: skip

@@ -133,8 +133,8 @@ def test_an_answer_that_is_not_in_the_text_keeps_its_words(fill):
     assert one.metadata["answers"] == [{"text": "a tower"}]
     assert none.metadata == {"question": "?"}
     with pytest.raises(TelosError) as error:
-        read(fill("t", {"b.jsonl": lines({"context": "x", "q": "?", "a": [{"start": 3}]})}), text_field="context", answers_field="a",
-             include="b.jsonl")  # fmt: skip
+        read(fill("b", {"b.jsonl": lines({"context": "x", "q": "?", "a": [{"start": 3}]})}), text_field="context",
+             answers_field="a")  # fmt: skip
     assert error.value.must.endswith("b.jsonl:1 must have answers with a text and where it starts")
 
 

@@ -1,7 +1,7 @@
 """CoNLL files: a word a line with its tag behind it, an empty line between sentences; a document a sentence.
 
-Columns are parted by white space (Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task", section 3): the
-first is "text", the last "tags", or they are called as the recipe names them.  Lines that begin with -DOCSTART- stand between
+Columns are parted by white space (Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task", section 3):
+the first is "text", the last "tags", or they are called as the recipe names them.  Lines that begin with -DOCSTART- stand between
 articles and are none.  Words are joined to a text as `telos.corpus.annotations.joined` does it.
 Tests: tests/corpus/test_annotations.py.
 """

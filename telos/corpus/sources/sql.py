@@ -24,8 +24,8 @@ _BATCH_ROWS = 2048
 class Sql(Source):
     """``query``: a SELECT; with DuckDB it may name files, as in ``select body as text from 'articles/*.parquet'``.
     ``connection``: a DuckDB file, or a database URL as SQLAlchemy has them (``sqlite:///notes.db``, ``postgresql://…``); null:
-    DuckDB in memory.  ``text_field``: the column with the text; ``keep``: columns carried along as metadata; ``label_field`` and the
-    other fields of annotations: as of files; ``id_field``: a column that names rows, by default their number."""
+    DuckDB in memory.  ``text_field``: the column with the text; ``keep``: columns carried along as metadata; ``label_field`` and
+    the other fields of annotations: as of files; ``id_field``: a column that names rows, by default their number."""
 
     query: str = Field(min_length=1)
     connection: str | None = None
