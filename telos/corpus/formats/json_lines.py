@@ -26,7 +26,14 @@ def document(value: Any, fields: Fields, place: str, number: int | None, repaire
     """The document of a JSON value; of an object's other fields those to keep, where it has them."""
     text = field_text(value, fields.text, place)
     kept = fields.metadata(value if isinstance(value, dict) else {}, place)
-    return RawDocument(text, number, repaired, metadata={name: whole(v) if isinstance(v, str) else v for name, v in kept.items()})
+    return RawDocument(text, number, repaired, metadata={name: _whole(value) for name, value in kept.items()})
+
+
+def _whole(value: Any) -> Any:
+    """Of texts, and of the texts in a list, as `whole`."""
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return whole(value) if isinstance(value, str) else value
 
 
 def parse(data: bytes, place: str) -> Any:

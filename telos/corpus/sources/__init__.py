@@ -47,35 +47,45 @@ class RawDocument:
 class Fields:
     """What a format reads.  ``text``: the field or column with the text.  ``keep``: fields that are carried along as
     metadata.  ``extract``: how text is taken out of HTML, PDF and the like.  ``label`` and ``target``: the fields with a
-    document's class and with the text that it is paired with.  ``columns``: names of the columns of tables without a header
-    line."""
+    document's class and with the text that it is paired with; ``negatives``: those with texts that it is not to be taken for.
+    ``columns``: names of the columns of tables without a header line."""
 
     text: str = "text"
     keep: tuple[str, ...] = ()
     extract: Extract = field(default_factory=Extract)
     label: str | None = None
     target: str | None = None
+    negatives: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
     @property
     def beside(self) -> tuple[str, ...]:
         """Every field that is read but for the text, once."""
-        wanted = (*self.keep, *(name for name in (self.label, self.target) if name is not None))
-        return tuple(dict.fromkeys(wanted))
+        return tuple(dict.fromkeys((*self.keep, *self.settings)))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Field that every document must have beside its text → the setting that names it."""
+        named = {self.label: "label_field", self.target: "target_field"} | dict.fromkeys(self.negatives, "negative_field")
+        return {name: setting for name, setting in named.items() if name is not None}
 
     def metadata(self, values: Mapping[str, Any], place: str) -> dict[str, Any]:
         """Of a document's fields those that are carried along; the label and the target under these names, as text, where
-        they are not empty.  `TelosError` that names the place where a document lacks one of the two fields."""
+        they are not empty; "negatives" is a list of texts, "" for an empty one.  `TelosError` that names the place where a
+        document lacks one of these fields."""
         found = {name: values[name] for name in self.keep if name in values}
-        for name, wanted in (("label", self.label), ("target", self.target)):
-            if wanted is None:
-                continue
+        for wanted, setting in self.settings.items():
             if wanted not in values:
                 names = ", ".join(map(str, list(values)[:20])) or "(none)"
                 raise TelosError(f"{place} must have the field '{wanted}'", f"fields {names}",
-                                 f"name it: corpus.{name}_field=NAME, or leave the file out: corpus.exclude=PATTERN"
+                                 f"name it: corpus.{setting}=NAME, or leave the file out: corpus.exclude=PATTERN"
                                  )  # fmt: skip
-            found |= _annotation(name, values[wanted], place)
+        for name, wanted in (("label", self.label), ("target", self.target)):
+            if wanted is not None:
+                found |= _annotation(name, values[wanted], place)
+        if self.negatives:
+            told = [_annotation("negative", values[wanted], place) for wanted in self.negatives]
+            found["negatives"] = [one.get("negative", "") for one in told]
         return found
 
 
@@ -100,8 +110,14 @@ class Source(Spec, family="telos.corpus.sources", default="files"):
 
     @property
     def annotations(self) -> frozenset[str]:
-        """What its documents have beside their text: of "label" and "target"."""
-        return frozenset(name for name in ("label", "target") if getattr(self, f"{name}_field", None) is not None)
+        """What its documents have beside their text: of "label", "target" and "negative"."""
+        found = {name for name in ("label", "target") if getattr(self, f"{name}_field", None) is not None}
+        return frozenset(found | ({"negative"} if self.num_negatives else set()))
+
+    @property
+    def num_negatives(self) -> int:
+        """How many texts come with each document that it is not to be taken for."""
+        return len(several(getattr(self, "negative_field", [])))
 
     def inputs(self) -> list[Input]:
         """What there is to read, sorted by path; `TelosError` where the place does not exist or holds nothing."""

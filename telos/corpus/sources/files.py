@@ -33,7 +33,8 @@ class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
     holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata: labels, pairs,
     dates; of "spans" the places move with the text (`telos.corpus.spans`).  ``label_field``: the field or column with the
-    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with.
+    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with;
+    ``negative_field``: that, or those, with a text that is close to it and not its pair.
     ``columns``: names of the columns of CSV and TSV without a header line.
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
@@ -45,6 +46,7 @@ class Files(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
     columns: list[str] = Field(default_factory=list)
     include: str | list[str] = Field(default_factory=list)
     exclude: str | list[str] = Field(default_factory=list)
@@ -84,7 +86,7 @@ class Files(Source):
     @property
     def fields(self) -> Fields:
         return Fields(self.text_field, tuple(several(self.keep)), self.extract, label=self.label_field, target=self.target_field,
-                      columns=tuple(self.columns))  # fmt: skip
+                      negatives=tuple(several(self.negative_field)), columns=tuple(self.columns))  # fmt: skip
 
     def _wanted(self, path: str) -> bool:
         include, exclude = several(self.include), several(self.exclude)

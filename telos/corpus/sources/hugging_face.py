@@ -33,7 +33,8 @@ def is_saved_dataset(path: str | os.PathLike[str]) -> bool:
 class HuggingFace(Source):
     """``name``: ``OWNER/NAME`` on the hub (``hf://OWNER/NAME`` too), or a folder that ``save_to_disk`` wrote.  ``config``: of a
     dataset that has several.  ``split``: which of its splits is read; ours are made from it.  ``revision``: branch, tag or
-    commit.  ``text_field``, ``keep``, ``label_field``, ``target_field``: as of files."""
+    commit.  ``text_field``, ``keep``, ``label_field``, ``target_field``,
+    ``negative_field``: as of files."""
 
     name: str = Field(min_length=1)
     config: str | None = None
@@ -43,6 +44,7 @@ class HuggingFace(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
 
     def inputs(self) -> list[Input]:
         """Parts of a dataset on disk, or shards of one on the hub, whose sizes are not known."""
@@ -74,7 +76,8 @@ class HuggingFace(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(several(self.keep)), label=self.label_field, target=self.target_field)
+        return Fields(self.text_field, tuple(several(self.keep)), label=self.label_field, target=self.target_field,
+                      negatives=tuple(several(self.negative_field)))  # fmt: skip
 
     def fingerprint(self) -> str:
         """On disk that of the data; from the hub the commit where the hub tells, else the settings alone."""
