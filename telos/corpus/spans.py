@@ -2,8 +2,8 @@
 
 A document's metadata may have the field "spans": a list of objects with ``start`` and ``end`` (characters, end excluded) and
 whatever else; "tags" and "answers" are such lists, too (`telos.corpus.annotations`).  A span stays where its characters stand
-unchanged and together in the new text, aligned by the longest common blocks (Ratcliff and Obershelp's matching, difflib); one that
-is empty, or whose text was changed or masked, is lost; of an answer the text remains.
+unchanged and together in the new text, aligned by the longest common blocks (Ratcliff and Obershelp's matching, difflib); one
+that is empty, or whose text was changed or masked, is lost; of an answer the text remains.
 Test: tests/corpus/test_spans.py.
 """
 

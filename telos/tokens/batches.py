@@ -19,7 +19,8 @@ class Row:
     """``tokens`` (n,): the drawn ids, n = raw length (less in an epoch's last row).  ``previous``: the token before them
     in the stream (``end_of_text`` at the start).  ``documents`` (n,) int64: ordinal in the store of each token's document.
     ``number``: the row's place in the endless sequence, which keys its random draws.  A row that is one document may have its
-    ``label`` (class id) and its ``target`` (the ids of the text that it is paired with).  ``follows``: in lanes, whether the row
+    ``label`` (class id), its ``target`` (the ids of the text that it is paired with) and ``negatives`` (those of texts that it is
+    not to be taken for).  ``follows``: in lanes, whether the row
     goes on where the same row of the step before ended; None where rows are independent."""
 
     tokens: np.ndarray
@@ -28,6 +29,7 @@ class Row:
     number: int
     label: int | None = None
     target: np.ndarray | None = None
+    negatives: tuple[np.ndarray, ...] = ()
     follows: bool | None = None
 
 

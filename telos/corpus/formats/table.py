@@ -47,7 +47,7 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], fields)
     rows = _rows(chain(head, source), delimiter, name)
     header = list(fields.columns) or [column.strip() for column in next(rows)[1]]
-    needed = [fields.text, *fields.annotations.values()]
+    needed = [fields.text, *fields.settings]
     for wanted in needed:
         if wanted not in header:
             raise _missing_column(name, wanted, fields, header, next(rows, (0, []))[1])
@@ -66,8 +66,7 @@ def _missing_column(name: str, wanted: str, fields: Fields, header: list[str], r
     error = missing_field(name, wanted, dict(zip(header, row, strict=False)), header)
     fix = error.fix
     if wanted != fields.text:
-        name = next(name for name, held in fields.annotations.items() if held == wanted)
-        fix = f"name it: corpus.{name}_field=NAME, or leave the file out: corpus.exclude=PATTERN"
+        fix = f"name it: corpus.{fields.settings[wanted]}=NAME, or leave the file out: corpus.exclude=PATTERN"
     if not fields.columns:
         fix += "; of a table without a header line name the columns: corpus.columns=[NAME, …]"
     return TelosError(error.must, error.found, fix)

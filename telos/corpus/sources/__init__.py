@@ -48,31 +48,43 @@ class RawDocument:
 class Fields:
     """What a format reads.  ``text``: the field or column with the text.  ``keep``: fields that are carried along as
     metadata.  ``extract``: how text is taken out of HTML, PDF and the like.  ``annotations``: name of an annotation
-    (`telos.corpus.annotations`) → the field that holds it.  ``columns``: names of the columns of tables without a header
-    line."""
+    (`telos.corpus.annotations`) → the field that holds it.  ``negatives``: the fields with texts that a document is not to be
+    taken for.  ``columns``: names of the columns of tables without a header line."""
 
     text: str = "text"
     keep: tuple[str, ...] = ()
     extract: Extract = field(default_factory=Extract)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    negatives: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
     @property
     def beside(self) -> tuple[str, ...]:
         """Every field that is read but for the text, once."""
-        return tuple(dict.fromkeys((*self.keep, *self.annotations.values())))
+        return tuple(dict.fromkeys((*self.keep, *self.settings)))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Field that every document must have beside its text → the setting that names it."""
+        named = {held: f"{name}_field" for name, held in self.annotations.items()}
+        return named | dict.fromkeys(self.negatives, "negative_field")
 
     def metadata(self, values: Mapping[str, Any], place: str) -> dict[str, Any]:
-        """Of a document's fields those that are carried along; annotations under their names, where they are not empty.
-        `TelosError` that names the place where a document lacks the field of one."""
+        """Of a document's fields those that are carried along; annotations under their names, where they are not empty;
+        "negatives" is a list of texts, "" for an empty one.  `TelosError` that names the place where a document lacks one of
+        these fields."""
         found = {name: values[name] for name in self.keep if name in values}
-        for name, wanted in self.annotations.items():
+        for wanted, setting in self.settings.items():
             if wanted not in values:
                 names = ", ".join(map(str, list(values)[:20])) or "(none)"
                 raise TelosError(f"{place} must have the field '{wanted}'", f"fields {names}",
-                                 f"name it: corpus.{name}_field=NAME, or leave the file out: corpus.exclude=PATTERN"
+                                 f"name it: corpus.{setting}=NAME, or leave the file out: corpus.exclude=PATTERN"
                                  )  # fmt: skip
+        for name, wanted in self.annotations.items():
             found |= annotations.annotation(name, values[wanted], values.get(self.text), place)
+        if self.negatives:
+            told = [annotations.annotation("negative", values[wanted], None, place) for wanted in self.negatives]
+            found["negatives"] = [one.get("negative", "") for one in told]
         return found
 
     def joined(self, words: Any) -> Any:
@@ -97,8 +109,13 @@ class Source(Spec, family="telos.corpus.sources", default="files"):
 
     @property
     def annotations(self) -> frozenset[str]:
-        """What its documents have beside their text, of `telos.corpus.annotations.NAMES`."""
-        return frozenset(self.annotation_fields)
+        """What its documents have beside their text: of `telos.corpus.annotations.NAMES`, and "negative"."""
+        return frozenset(self.annotation_fields) | ({"negative"} if self.num_negatives else set())
+
+    @property
+    def num_negatives(self) -> int:
+        """How many texts come with each document that it is not to be taken for."""
+        return len(several(getattr(self, "negative_field", [])))
 
     def inputs(self) -> list[Input]:
         """What there is to read, sorted by path; `TelosError` where the place does not exist or holds nothing."""

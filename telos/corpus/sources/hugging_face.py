@@ -43,6 +43,7 @@ class HuggingFace(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
     value_field: str | None = None
     tags_field: str | None = None
     question_field: str | None = None
@@ -80,7 +81,8 @@ class HuggingFace(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(several(self.keep)), annotations=self.annotation_fields)
+        return Fields(self.text_field, tuple(several(self.keep)), annotations=self.annotation_fields,
+                      negatives=tuple(several(self.negative_field)))  # fmt: skip
 
     def fingerprint(self) -> str:
         """On disk that of the data; from the hub the commit where the hub tells, else the settings alone."""

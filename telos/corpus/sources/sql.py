@@ -33,6 +33,7 @@ class Sql(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
     value_field: str | None = None
     tags_field: str | None = None
     question_field: str | None = None
@@ -63,7 +64,8 @@ class Sql(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(several(self.keep)), annotations=self.annotation_fields)
+        return Fields(self.text_field, tuple(several(self.keep)), annotations=self.annotation_fields,
+                      negatives=tuple(several(self.negative_field)))  # fmt: skip
 
     def fingerprint(self) -> str:
         """That of the settings and of the database's file: what a server holds is not asked."""
