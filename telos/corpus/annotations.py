@@ -66,7 +66,7 @@ def joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """(the text that the words make, each one's first character and the one behind its last)."""
     text, places = "", []
     for word in words:
-        if text and word and not (_unspaced(text[-1]) and _unspaced(word[0])):
+        if text and word and not (unspaced(text[-1]) and unspaced(word[0])):
             text += " "
         places.append((len(text), len(text) + len(word)))
         text += word
@@ -95,7 +95,7 @@ def tagged(words: Any, tags: Any, place: str) -> tuple[str, list[dict[str, Any]]
     return text, [{"start": a, "end": b, "tag": str(tag)} for (a, b), tag in zip(places, names, strict=True)]
 
 
-def _unspaced(character: str) -> bool:
+def unspaced(character: str) -> bool:
     """Whether its script writes no spaces between words; Hangul is wide, too, and does."""
     wide = unicodedata.east_asian_width(character) in ("W", "F")
     return wide and not ("\uac00" <= character <= "\ud7a3" or "\u1100" <= character <= "\u11ff")

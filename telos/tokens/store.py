@@ -105,8 +105,8 @@ class TokenStore(Stream):
 
         ``labels``: names of the classes in the order of their ids, to note each document's ``metadata["label"]``; one that is
         not among them has an id behind theirs.  ``targets``: encode ``metadata["target"]`` too, which each must then have.
-        ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is noted
-        of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
+        ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is
+        noted of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
