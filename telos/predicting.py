@@ -45,7 +45,8 @@ class Predictor:
         found = _saved.read(folder)
         if found is None or found[0].annotation not in ("label", *_TELLS):
             kind = "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
-            raise TelosError("a model to predict with must have learned what stands beside texts", f"{folder} was trained for {kind}",
+            raise TelosError("a model to predict with must have learned what stands beside texts",
+                             f"{folder} was trained for {kind}",
                              "train one: objective=classification, regression, tagging or span_extraction")  # fmt: skip
         objective, names = found
         # The mean and the deviation of the numbers are saved with the head.
@@ -103,7 +104,8 @@ def predict(folder: Path, loaded: tuple[Any, Any], words: list[str], overrides: 
         documents = classifying.documents(words, overrides, verb="predict")
     began = time.perf_counter()
     facts, lines = _TELLS[str(annotation)](predictor, documents)
-    return {"model": str(folder), "documents": len(documents), "seconds": time.perf_counter() - began} | facts, "\n".join(lines)
+    cost = {"model": str(folder), "documents": len(documents), "seconds": time.perf_counter() - began}
+    return cost | facts, "\n".join(lines)
 
 
 def _values(predictor: Predictor, documents: list[Document]) -> tuple[dict[str, Any], list[str]]:
@@ -114,7 +116,8 @@ def _values(predictor: Predictor, documents: list[Document]) -> tuple[dict[str, 
     if known:
         true = np.array([documents[i].metadata["value"] for i in known])
         figures = {"mean_absolute_error": float(np.abs(true - said[known]).mean()),
-                   "r_squared": numbers.r_squared(true, said[known]), "spearman": numbers.spearman(true, said[known])}  # fmt: skip
+                   "r_squared": numbers.r_squared(true, said[known]),
+                   "spearman": numbers.spearman(true, said[known])}  # fmt: skip
         facts = {name: value for name, value in figures.items() if value is not None}
         lines.append(_figures(facts, len(known)))
     each = [{"text": one.text, "value": float(value)} for one, value in zip(documents, said, strict=True)]
