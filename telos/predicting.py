@@ -1,10 +1,9 @@
 """`telos predict`: what a model folder tells of any texts: classes, numbers, tags of words, or answers to questions.
 
 What it tells hangs on the objective that it was trained with.  Where the texts come with what is true of them, the figures too.
-Tests: tests/end_to_end/test_supervised.py, tests/test_predicting.py.
+Tests: tests/end_to_end/test_supervised.py.
 """
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from telos import classifying
-from telos.corpus.annotations import unspaced
+from telos.corpus.annotations import words_of
 from telos.document_results import span_text
 from telos.evaluate import answers, numbers, tags
 from telos.evaluate.documents import told
@@ -26,8 +25,6 @@ from telos.objectives._tag_spans import marks_spans, spans
 from telos.tokens.annotations import NOWHERE, encode_words
 from telos.tokens.batches import Row
 from telos.train.trainable import Trainable
-
-_WORD = re.compile(r"[^\W_]+(?:['’\-.,][^\W_]+)*|\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,20 +171,6 @@ def _answers(predictor: Predictor, documents: list[Document]) -> tuple[dict[str,
 
 
 _TELLS = {"value": _values, "tags": _tags, "answers": _answers}
-
-
-def words_of(text: str) -> list[tuple[int, int]]:
-    """Where the words of a text start and end: runs of letters and digits, marks each alone, characters of scripts without spaces
-    each alone."""
-    found = []
-    for match in _WORD.finditer(text):
-        at = match.start()
-        for place in range(match.start(), match.end()):
-            if unspaced(text[place]):
-                found += [(at, place)] * (at < place) + [(place, place + 1)]
-                at = place + 1
-        found += [(at, match.end())] * (at < match.end())
-    return found
 
 
 def _figures(facts: dict[str, Any], documents: int) -> str:

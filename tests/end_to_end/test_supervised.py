@@ -37,7 +37,7 @@ def counts(tmp_path_factory) -> Path:
 def numbers(telos, counts, tmp_path_factory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("runs") / "numbers"
     return out, telos.answer("run", counts, "corpus.value_field=stars", "objective=regression", "model.kind=transformer",
-                             *TRANSFORMER[1:], "model.context_length=64", "tokenizer.vocab_size=350", *FAST,
+                             *TRANSFORMER[1:], "model.context_length=64", "tokenizer.vocab_size=290", *FAST,
                              "optimizer.kind=adamw", "optimizer.learning_rate=0.01", "train.budget=12 epochs", "--out", out
                              )  # fmt: skip
 
@@ -95,7 +95,7 @@ def tagger(telos, tmp_path_factory) -> tuple[Path, dict, Path]:
     file.write_text("\n".join(blocks), encoding="utf-8")
     out = tmp_path_factory.mktemp("runs") / "tags"
     return out, telos.answer("run", file, "corpus.tags_field=tags", "objective=tagging", "model=lstm", "model.hidden_size=32",
-                             "model.context_length=64", "tokenizer.vocab_size=350", *FAST, "optimizer.kind=adamw",
+                             "model.context_length=64", "tokenizer.vocab_size=290", *FAST, "optimizer.kind=adamw",
                              "optimizer.learning_rate=0.01", "train.budget=12 epochs", "--out", out), file  # fmt: skip
 
 
@@ -151,7 +151,7 @@ ASKED = ["corpus.text_field=context", "corpus.question_field=question", "corpus.
 def reader(telos, asked, tmp_path_factory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("runs") / "reader"
     return out, telos.answer("run", asked, *ASKED, "objective=span_extraction", "objective.max_question_tokens=16", *TRANSFORMER,
-                             "model.context_length=64", "tokenizer.vocab_size=350", *FAST, "optimizer.kind=adamw",
+                             "model.context_length=64", "tokenizer.vocab_size=290", *FAST, "optimizer.kind=adamw",
                              "optimizer.learning_rate=0.005", "train.budget=12 epochs", "--out", out)  # fmt: skip
 
 
