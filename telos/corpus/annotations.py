@@ -10,9 +10,9 @@
 
 Words and their tags come as two lists, or as two texts with white space between words; a list of words is joined to a text with
 a space between any two, but none between Chinese or Japanese characters.  Spans of a text, each an object with its start, its
-end and its kind, make tags too: B-KIND for the first word that lies in one, I-KIND for those after it, O for the others.  Answers come
-as SQuAD writes them (Rajpurkar et al. 2016): {text, answer_start}, a list of such, or an object of two lists.  Places move with
-the text when it is cleaned (`telos.corpus.spans`).
+end and its kind, make tags too: B-KIND for the first word that lies in one, I-KIND for those after it, O for the others.  Answers
+come as SQuAD writes them (Rajpurkar et al. 2016): {text, answer_start}, a list of such, or an object of two lists.  Places move
+with the text when it is cleaned (`telos.corpus.spans`).
 Tests: tests/corpus/test_annotations.py.
 """
 
