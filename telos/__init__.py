@@ -23,6 +23,7 @@ _HOME = {
     "AdamW": "telos.optim.optimizers.adamw",
     "Muon": "telos.optim.optimizers.muon",
     "load": "telos.run",
+    "compare": "telos.lab.comparing",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

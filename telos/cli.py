@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from telos.foundation.errors import TelosError
-from telos.verbs import models, stages
+from telos.verbs import many, models, stages
 from telos.verbs.answers import answer, facts_of, tell_programs
 from telos.verbs.arguments import AsJson, Out, Recipe, at_most_one, exactly_one, one_budget, split, words_of
 
@@ -91,7 +91,8 @@ def train(
     answer(result.summary(), as_json, result.describe())
 
 
-app.registered_commands += models.app.registered_commands  # here, since --help lists verbs in this order
+# Here, since --help lists verbs in this order.
+app.registered_commands += models.app.registered_commands + many.app.registered_commands
 
 
 @app.command("list", epilog="Example:  telos list objectives")

@@ -47,11 +47,13 @@ FAMILIES = {
     "tokenizers": "telos.tokens.tokenizers:Tokenizer",
     "models": "telos.models:Model",
     "objectives": "telos.objectives:Objective",
+    "terms": "telos.objectives.terms:Term",
     "optimizers": "telos.optim.optimizers:Optimizer",
     "schedules": "telos.optim.schedules:Schedule",
     "metrics": "telos.evaluate.metrics:Metric",
     "watchers": "telos.train.watchers:Watcher",
     "exports": "telos.export:Export",
+    "yardsticks": "telos.evaluate.yardsticks:Yardstick",
 }
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from telos.evaluation import Evaluated
+    from telos.measuring import Yardsticks
 
 DISK_BYTES_PER_TEXT_BYTE = 4
 """Corpus, token stores and the baselines' files for a byte of text; the loop asks for the room of its checkpoints itself."""
@@ -34,18 +35,19 @@ def run(recipe: Run, out: str | Path, started: float | None = None) -> Result:
     return _run(recipe, Path(out), time.time() if started is None else started, full=True)
 
 
-def train(recipe: Run, out: str | Path, started: float | None = None) -> Result:
-    """Text to trained model and its held-out figure: no baselines, no samples, no report page."""
-    return _run(recipe, Path(out), time.time() if started is None else started, full=False)
+def train(recipe: Run, out: str | Path, started: float | None = None, shared: Path | None = None) -> Result:
+    """Text to trained model and its held-out figure: no baselines, no samples, no report page.  ``shared``: a folder of stages
+    that several runs have in common (`telos.stages.prepare`)."""
+    return _run(recipe, Path(out), time.time() if started is None else started, full=False, shared=shared)
 
 
-def _run(recipe: Run, out: Path, started: float, full: bool) -> Result:
+def _run(recipe: Run, out: Path, started: float, full: bool, shared: Path | None = None) -> Result:
     _refuse_to_mix(out)
     new = not out.exists()
     with files.lock_folder(out):
         try:
             done = _begin(recipe, out, full)
-            return done or _go(recipe, out, started, full)
+            return done or _go(recipe, out, started, full, shared)
         except BaseException:
             if new and [p.name for p in out.iterdir()] == [".lock"]:  # refused before anything was written
                 shutil.rmtree(out, ignore_errors=True)
@@ -107,12 +109,12 @@ def _changed(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
     return [] if old == new else [(path, old, new)]
 
 
-def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
+def _go(recipe: Run, out: Path, started: float, full: bool, shared: Path | None = None) -> Result:
     from telos import ladder, report, stages, training
     from telos.train.clock import Clock
 
     clock = Clock(recipe.training.budget, started, reserve_seconds=training.closing_seconds(recipe.training.budget))
-    prepared = stages.prepare(recipe, out)
+    prepared = stages.prepare(recipe, out, shared)
     held = training.hold_out(recipe, prepared, out, clock)
     climbing = None
     if full and recipe.evaluate.baselines and recipe.objective.scores_text:
@@ -192,6 +194,14 @@ def evaluate(model: str | Path, pairs: str | Path) -> "Evaluated":
     from telos import evaluation
 
     return evaluation.evaluate(load, Path(model), Path(pairs))
+
+
+def measure(model: str | Path, yardsticks: list[str], overrides: list[str] | None = None, **material: Any) -> "Yardsticks":
+    """A model on yardsticks (names, or "all"); ``material``: texts, pairs, labelled, judge, seed … of
+    `telos.evaluate.yardsticks.Context`, the texts as a path."""
+    from telos import measuring
+
+    return measuring.measure(Path(model), yardsticks, overrides or [], **material)
 
 
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:

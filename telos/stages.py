@@ -1,9 +1,12 @@
 """From a recipe to tokens on disk: corpus → tokenizer → token stores, each stage reused while its inputs are the same.
 
 A stage is a folder of the run.  ``stages.json`` says for each by which key (hash of its inputs and settings) it was made and
-what its manifest hashes to; a re-run reuses a stage whose key and files still agree and makes any other anew.
+what its manifest hashes to; a re-run reuses a stage whose key and files still agree and makes any other anew.  Runs that share
+stages keep each in one folder, named by its key, whose files they have as hard links.  Tests: tests/test_stages.py.
 """
 
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,13 +42,14 @@ class Prepared:
     seconds: dict[str, float]
 
 
-def prepare(run: Run, folder: Path) -> Prepared:
-    """Corpus, tokenizer and token stores of a run, made or reused in its folder."""
+def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
+    """Corpus, tokenizer and token stores of a run, made or reused in its folder.  ``shared``: a folder, on the same disk, of
+    stages that other runs made and may take."""
     max_bytes, seconds = room_for_text(run), {}
     fingerprint = run.corpus.fingerprint()
     corpus_key = _key(run.corpus, run.clean, run.split, run.about, fingerprint, max_bytes)
     began = time.perf_counter()
-    _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes))
+    _stage(folder, "corpus", corpus_key, lambda to: _build(run, to, max_bytes), shared)
     corpus = Corpus.open(folder / "corpus")
     beside = run.corpus.annotations if run.objective.unit == "document" else frozenset[str]()
     if run.objective.unit == "document":
@@ -57,7 +61,7 @@ def prepare(run: Run, folder: Path) -> Prepared:
     labelled = run.objective.annotation not in (None, "target")  # the text's own likelihood is not what is learned
     tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
     _stage(folder, "tokenizer", tokenizer_key,
-           lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled))  # fmt: skip
+           lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled), shared)  # fmt: skip
     tokenizer = load_tokenizer(folder / "tokenizer")
     seconds["tokenizer"] = time.perf_counter() - began
 
@@ -71,7 +75,7 @@ def prepare(run: Run, folder: Path) -> Prepared:
             name = f"tokens/{split}"
             write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside,
                             run.corpus.num_negatives if "negative" in beside else 0, noted, tags)  # fmt: skip
-            _stage(folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted})), write)
+            _stage(folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted})), write, shared)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -83,7 +87,7 @@ def room_for_text(run: Run) -> int | None:
     return int(budget.value * SAMPLED_BYTES_PER_SECOND) if budget.unit == "seconds" else None
 
 
-def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> None:
+def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any], shared: Path | None = None) -> None:
     record = folder / "stages.json"
     known = files.read_facts(record) if record.exists() else {}
     to = folder / name
@@ -94,9 +98,24 @@ def _stage(folder: Path, name: str, key: str, make: Callable[[Path], Any]) -> No
         except TelosError as error:
             progress.say(f"{name} is made anew: {error.found}")
     to.parent.mkdir(parents=True, exist_ok=True)
-    make(to)
+    if shared is None:
+        make(to)
+    else:
+        kept = shared / key
+        _stage(kept, name, key, make)
+        _link(kept / name, to)
     known[name] = {"key": key, "manifest": _manifest_hash(to)}
     files.write_json(record, known)
+
+
+def _link(kept: Path, to: Path) -> None:
+    """A committed folder at a second place: its files as links, which costs no room, or copies where a disk has no links."""
+    shutil.rmtree(to, ignore_errors=True)
+    try:
+        shutil.copytree(kept, to, copy_function=os.link)
+    except (OSError, shutil.Error):
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(kept, to)
 
 
 def _manifest_hash(folder: Path) -> str | None:

@@ -24,6 +24,7 @@ from telos.tokens.batches import Batches
 from telos.tokens.documents import DocumentBatches
 from telos.tokens.lanes import Lanes
 from telos.tokens.store import TokenStore
+from telos.tokens.vocabulary import Vocabulary
 from telos.train.choices import choose
 from telos.train.clock import Clock
 from telos.train.loop import Outcome, train
@@ -166,9 +167,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
     store = prepared.stores["train"]
-    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
-    names = store.annotations.tags if recipe.objective.annotation == "tags" else store.labels
-    vocabulary = vocabulary.with_labels(names or ()).with_value_scale(store.annotations.value_scale())
+    vocabulary = vocabulary_of(recipe, prepared)
     if recipe.model.learns_by == "counting":
         model = recipe.model.build(vocabulary, recipe.training.seed)
         model.fit(store.read(0, store.num_tokens))
@@ -181,7 +180,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     else:
         scored_tokens = _validation_tokens(recipe, folder, rows * network.context_length)
         evaluate = _validation(recipe, prepared, held, clock, rows=rows, most_tokens=scored_tokens)
-    batches = _drawn(recipe, store, network.context_length)
+    batches = drawn(recipe, store, network.context_length)
     outcome = train(
         network, recipe.objective, owned, optimizer=recipe.optimizer,
         schedule=recipe.schedule, settings=recipe.training, batches=batches,
@@ -193,7 +192,15 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent, owned)
 
 
-def _drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:
+def vocabulary_of(recipe: Run, prepared: Prepared) -> Vocabulary:
+    """The tokenizer's, with what the objective adds to it: its special tokens, the names of the classes or tags, and the scale of the numbers."""
+    store = prepared.stores["train"]
+    names = store.annotations.tags if recipe.objective.annotation == "tags" else store.labels
+    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
+    return vocabulary.with_labels(names or ()).with_value_scale(store.annotations.value_scale())
+
+
+def drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:
     """The rows of training: pieces of the stream, or whole documents."""
     objective, training = recipe.objective, recipe.training
     raw_length, together = objective.raw_length(context_length), objective.rows_together

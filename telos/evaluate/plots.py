@@ -51,7 +51,7 @@ def ladder(rungs: Sequence[tuple[str, float, Interval | None, bool]]) -> str:
         axes.set_xlabel("bits per byte (lower is better)")
         axes.grid(axis="x", color="#e5e7ea")
 
-    return _svg("ladder", draw, 5.2, 0.8 + 0.45 * len(ordered), left_inches=0.15)
+    return svg("ladder", draw, 5.2, 0.8 + 0.45 * len(ordered), left_inches=0.15)
 
 
 def figure(train: Curve, validation: Curve | None, over: Literal["seconds", "tokens"], name: str = "nats_per_token") -> str:
@@ -75,7 +75,7 @@ def figure(train: Curve, validation: Curve | None, over: Literal["seconds", "tok
         axes.legend(frameon=False, fontsize=8)
         axes.grid(color="#e5e7ea")
 
-    return _svg(f"{name}-{over}".replace("_", "-"), draw, 5.2, 3.0, left_inches=0.7)
+    return svg(f"{name}-{over}".replace("_", "-"), draw, 5.2, 3.0, left_inches=0.7)
 
 
 def learning_rate_scale(train: Curve) -> str:
@@ -89,10 +89,10 @@ def learning_rate_scale(train: Curve) -> str:
         axes.set_ylabel("learning rate ÷ its peak")
         axes.grid(color="#e5e7ea")
 
-    return _svg("learning-rate-scale", draw, 5.2, 2.2, left_inches=0.7)
+    return svg("learning-rate-scale", draw, 5.2, 2.2, left_inches=0.7)
 
 
-def _svg(name: str, draw: "Callable[[Axes], None]", width: float, height: float, left_inches: float) -> str:
+def svg(name: str, draw: "Callable[[Axes], None]", width: float, height: float, left_inches: float) -> str:
     """Draw one plot (sizes in inches) and give its SVG element, the same bytes for the same data."""
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -45,7 +45,8 @@ class After(NamedTuple):
         return None if self.softcap is None else 1 - (logits / self.softcap).square()
 
 
-def _blocks(logits: Tensor) -> list[slice]:
+def blocks(logits: Tensor) -> list[slice]:
+    """Rows that several operations go through at a time."""
     rows = max(1, logits.shape[0])
     if not torch.compiler.is_compiling() and logits.device.type == "cpu":
         rows = max(1, CACHED_VALUES // logits.shape[1])
@@ -60,7 +61,7 @@ def _log_normaliser(logits: Tensor, targets: Tensor, after: After) -> tuple[Tens
     """nll and logsumexp of one chunk, fp32 (fp64 for fp64 input)."""
     nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
     normaliser = torch.empty_like(nll)
-    for part in _blocks(logits):
+    for part in blocks(logits):
         wide = after.logits(logits[part], nll.dtype)
         normaliser[part] = torch.logsumexp(wide, -1)
         nll[part] = normaliser[part] - wide.gather(-1, targets[part, None])[:, 0]
@@ -71,7 +72,7 @@ def _excess(logits: Tensor, targets: Tensor, normaliser: Tensor, after: After) -
     """D of one chunk in the type of the logits."""
     excess = torch.empty_like(logits)
     columns = torch.arange(logits.shape[1], device=logits.device)
-    for part in _blocks(logits):
+    for part in blocks(logits):
         wide = after.logits(logits[part], normaliser.dtype)
         share = (wide - normaliser[part, None]).exp()
         if torch.compiler.is_compiling():  # one pass over all, where a scatter would be a second
@@ -87,7 +88,7 @@ def _nll_and_excess(logits: Tensor, targets: Tensor, after: After) -> tuple[Tens
     """nll of a chunk, and what D is divided by: the logits become D Σ exp(z − max z), which takes one exponential of each."""
     nll = torch.empty(logits.shape[0], dtype=_wide(logits), device=logits.device)
     sums = torch.empty_like(nll)
-    for part in _blocks(logits):
+    for part in blocks(logits):
         at, wide = targets[part, None], after.logits(logits[part], nll.dtype)
         of_target, most = wide.gather(1, at), wide.amax(1, keepdim=True)
         slope = after.slope(wide)

@@ -57,11 +57,21 @@ class Inputs:
 @dataclass(slots=True)
 class Hidden:
     """``values_BTD``: what the head reads.  ``state``: to go on from here, if one was given.  ``penalties``: terms that
-    the loop adds to the loss (expert balancing), name → scalar."""
+    the loop adds to the loss (expert balancing), name → scalar.  ``beside``: what else was made of the same inputs, place by
+    place (another pass, a teacher's values), name → (B, T, …); a network gives nothing there."""
 
     values_BTD: "Tensor"
     state: Any = None
     penalties: "dict[str, Tensor]" = field(default_factory=dict)
+    beside: "dict[str, Any]" = field(default_factory=dict)
+
+    def at(self, chosen_BT: "Tensor") -> "Hidden":
+        """Some places alone, as one row, (1, N, D), and what stands beside them."""
+        return self.map(lambda values: values[chosen_BT][None])
+
+    def map(self, function: "Callable[[Any], Any]") -> "Hidden":
+        """``function`` of the values, and of all that stands beside them."""
+        return Hidden(function(self.values_BTD), beside={name: function(side) for name, side in self.beside.items()})
 
 
 class Model(Spec, family="telos.models", default="transformer"):

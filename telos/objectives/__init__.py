@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import field_validator
 
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec
 from telos.models import Model, Pattern
+from telos.objectives.terms import Over, Term
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -52,7 +54,9 @@ class Loss:
 
 
 class Objective(Spec, family="telos.objectives", default="causal"):
-    """Settings of an objective and, since most have no state, its behaviour."""
+    """Settings of an objective and, since most have no state, its behaviour.
+
+    ``terms``: what is added to the nats of each place in training (telos list terms), each kind once."""
 
     needs: ClassVar[tuple[Pattern, ...]] = ("causal",)
     """Patterns by any of which a model can be trained, the preferred one first."""
@@ -77,6 +81,25 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def rows_together(self) -> int:
         """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
         return 1
+
+    compares: ClassVar[bool] = True
+    """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""
+
+    terms: tuple[Term, ...] = ()
+
+    @field_validator("terms")
+    @classmethod
+    def _each_kind_once(cls, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        kinds = [term.kind() for term in terms]
+        twice = [kind for kind in kinds if kinds.count(kind) > 1]
+        if twice:
+            raise ValueError(f"must have each kind once; '{twice[0]}' is there {kinds.count(twice[0])} times")
+        return terms
+
+    @property
+    def logits_over(self) -> Over | None:
+        """Over what its logits are that terms can be added to; None where it has none."""
+        return "vocabulary" if self.needs_likelihood else None
 
     @property
     def scores_text(self) -> bool:
@@ -111,6 +134,8 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model or objective")  # fmt: skip
+        for term in self.terms:
+            term.check(self, model)
 
     def pattern(self, model: Model) -> Pattern:
         """By which pattern this model is trained: the first of ``needs`` that it has."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def nll_of(model: Any, hidden: Hidden, batch: Batch, chosen_BT: "Tensor") -> "Tensor":
     """Nats of the targets at these places, (N,), row by row."""
-    return model.nll(Hidden(hidden.values_BTD[chosen_BT][None]), batch["targets"][chosen_BT][None])[0]
+    return model.nll(hidden.at(chosen_BT), batch["targets"][chosen_BT][None])[0]
 
 
 def by_row(values_N: "Tensor", chosen_BT: "Tensor") -> "Tensor":

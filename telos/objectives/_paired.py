@@ -93,13 +93,16 @@ class Paired(Objective):
         nats_B = by_row(self._nll(model, batch), weights_BT > 0)
         return {"nats_per_target_token": (nats_B, weights_BT.sum(1))}
 
+    def inputs(self, batch: Batch) -> Inputs:
+        """What the model reads of a batch."""
+        columns = batch.columns
+        return Inputs(batch["tokens"], batch["segments"], self.laid_out, prefix_BT=columns.get("prefix"),
+                      source_BS=columns.get("source"), source_segments_BS=columns.get("source_segments"))  # fmt: skip
+
     def _nll(self, model: Any, batch: Batch) -> "Tensor":
         """Nats of the predicted tokens (N,); the output layer is asked for these alone."""
-        columns = batch.columns
-        inputs = Inputs(batch["tokens"], batch["segments"], self.laid_out, prefix_BT=columns.get("prefix"),
-                        source_BS=columns.get("source"), source_segments_BS=columns.get("source_segments"))  # fmt: skip
         chosen = batch["weights"] > 0
-        hidden = model.hidden(inputs)
+        hidden = model.hidden(self.inputs(batch))
         return nll_of(model, hidden, batch, chosen)
 
 

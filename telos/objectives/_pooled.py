@@ -15,9 +15,13 @@ def pooled(model: Any, batch: Batch, pattern: Pattern, pooling: Pooling) -> "Ten
     """(B, D), fp32: what the network makes of each text, the tokens of segment 1; of a network that reads a text as a whole its
     one vector."""
     values_BTD = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=pattern)).values_BTD.float()
-    if values_BTD.shape[1] != batch["segments"].shape[1] or pooling == "first":
+    return pool(values_BTD, batch["segments"] == 1, pooling)
+
+
+def pool(values_BTD: "Tensor", read_BT: "Tensor", pooling: Pooling) -> "Tensor":
+    """(B, D): of the values that ``read_BT`` marks; of one value for the whole text that one."""
+    if values_BTD.shape[1] != read_BT.shape[1] or pooling == "first":
         return values_BTD[:, 0]
-    read_BT = batch["segments"] == 1
     lengths_B = read_BT.sum(1)
     if pooling == "last":
         import torch

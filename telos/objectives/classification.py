@@ -18,10 +18,11 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
-from telos.models import Pattern
+from telos.models import Hidden, Inputs, Pattern
 from telos.objectives import Annotation, Batch, Example, Loss, Objective
-from telos.objectives._pooled import Pooling, pooled
+from telos.objectives._pooled import Pooling, pool
 from telos.objectives._width import width_of
+from telos.objectives.terms import Over
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -40,6 +41,10 @@ class Classification(Objective):
 
     pooling: Pooling = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def logits_over(self) -> Over | None:
+        return "classes"
 
     def build(self, model: Any, vocabulary: Vocabulary) -> "Head":
         """The linear head, one row a class; `TelosError` where there are not two."""
@@ -69,9 +74,9 @@ class Classification(Objective):
         return {"nats_per_label": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        logits_BC = self.logits(model, batch)
-        nll_B = functional.cross_entropy(logits_BC, batch["labels"], reduction="none")
-        right_B = logits_BC.detach().argmax(1) == batch["labels"]
+        logits = self._logits(model, batch)
+        nll_B = model.class_nll(logits, batch["labels"])
+        right_B = logits.values_BTD.detach().argmax(1) == batch["labels"]
         return Loss({"nats_per_label": ((nll_B * batch["weights"]).sum(), 1.0)}, {"accuracy": float(right_B.float().mean())})
 
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> dict[str, tuple[Tensor, Tensor]]:
@@ -84,7 +89,16 @@ class Classification(Objective):
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(B, C), fp32.  ``model`` has the head as ``owned``."""
-        return model.owned(pooled(model, batch, self.pattern(model.spec), self.pooling))
+        return self._logits(model, batch).values_BTD
+
+    def _logits(self, model: Any, batch: Batch) -> Hidden:
+        """The same with what stands beside it."""
+        inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
+        return model.hidden(inputs).map(lambda values_BTD: model.owned(self._read(values_BTD.float(), batch["segments"] == 1)))
+
+    def _read(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
+        """What the head reads, (B, D)."""
+        return pool(values_BTD, read_BT, self.pooling)
 
 
 class Head(nn.Module):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from telos.models import Hidden, Inputs, Pattern
+from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.objectives.masked import MASK, segments_from_one
 from telos.tokens.batches import Row
@@ -70,5 +70,5 @@ class MaskedDiffusion(Objective):
         """Nats ÷ t of each hidden token (N,), and the row that it is in."""
         chosen = batch["weights"] > 0
         hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern="bidirectional"))
-        nll_N = model.nll(Hidden(hidden.values_BTD[chosen][None]), batch["targets"][chosen][None])[0]
+        nll_N = model.nll(hidden.at(chosen), batch["targets"][chosen][None])[0]
         return nll_N * batch["weights"][chosen], chosen.nonzero()[:, 0]

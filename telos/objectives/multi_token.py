@@ -39,6 +39,7 @@ class MultiToken(Causal):
     in another document is not predicted."""
 
     needs_values: ClassVar[bool] = True
+    compares: ClassVar[bool] = False
 
     tokens: int = Field(4, ge=2)
     form: Literal["parallel", "sequential"] = "parallel"

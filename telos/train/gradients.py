@@ -2,6 +2,8 @@
 
     loss = Σ_term coefficient · Σ_micro sum ÷ Σ_micro weight   +   Σ_penalty Σ_micro (rows of the micro-batch ÷ rows) · penalty
 
+and what `telos.train.terms` adds to the nats of each place.
+
 The weights of all micro-batches are known before the first forward pass, so the split changes rounding only.
 Tests: tests/train/test_gradients.py (8×1, 4×2, 2×4, 1×8 with ragged weights, fp32 and float64).
 """
@@ -19,7 +21,8 @@ from telos.train.trainable import Trainable
 
 @dataclass(slots=True)
 class StepLoss:
-    """``loss``: what was minimised; ``terms``: each term's mean, without its coefficient; ``metrics``: the objective's own,
+    """``loss``: what was minimised; ``terms``: each term's mean, without its coefficient, those added to the nats of
+    each place among them; ``metrics``: the objective's own,
     mean over micro-batches by rows."""
 
     loss: float
@@ -63,7 +66,9 @@ def accumulate(
         for name, number in loss.metrics.items():
             metrics[name] = metrics.get(name, 0.0) + share * number
     terms = {name: float(total) / (totals[name] or 1.0) for name, total in sums.items()}
-    return StepLoss(float(whole), terms, metrics)
+    added = model.take_terms()
+    terms |= {name: mean for name, (mean, _) in added.items()}
+    return StepLoss(float(whole) + sum(mean * coefficient for mean, coefficient in added.values()), terms, metrics)
 
 
 @torch.no_grad()

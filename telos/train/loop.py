@@ -29,6 +29,7 @@ from telos.train.loader import Drawn, Loader
 from telos.train.nonfinite import NonFinite
 from telos.train.settings import Train
 from telos.train.signals import EXIT_CODES, Signals
+from telos.train.terms import Terms
 from telos.train.trainable import Trainable
 from telos.train.watchers import Start, Watchers
 
@@ -88,7 +89,7 @@ def train(
     `TelosError` for a budget too short for a step, a loss that is not finite, a disk without room, another recipe's checkpoint.
     """
     clock = clock or Clock(settings.budget)
-    model = Trainable(network, owned, batches.rows if batches.in_lanes else None)
+    model = Trainable(network, owned, batches.rows if batches.in_lanes else None, Terms.of(objective, network, vocabulary))
     checkpoints_folder = Path(folder) / "checkpoints"
     choices = choose(settings, model.device, checkpoints_folder)
     network.compute_dtype = choices.dtype

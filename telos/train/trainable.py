@@ -12,10 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.models import Hidden, Inputs
 from telos.objectives import Batch
+from telos.train.terms import Terms
 
 OWNED_PREFIX = "objective."
 LANES = "lanes.values"
@@ -24,10 +26,10 @@ LANES = "lanes.values"
 
 class Trainable:
     """``network`` is a `telos.models.Network` that is an `nn.Module`; ``owned``: what `Objective.build` gave; ``lanes``: how many
-    states to carry from step to step, or None."""
+    states to carry from step to step, or None; ``terms``: of the objective, added to the nats wherever there is a gradient."""
 
-    def __init__(self, network: Any, owned: nn.Module | None, lanes: int | None = None):
-        self.network, self.owned = network, owned
+    def __init__(self, network: Any, owned: nn.Module | None, lanes: int | None = None, terms: Terms | None = None):
+        self.network, self.owned, self.terms = network, owned, terms
         self.penalties: dict[str, Tensor] = {}
         self.lanes_BS: Tensor | None = None if lanes is None else network.new_state(lanes, 0).values_BS
         self._reading: tuple[slice, Batch] | None = None
@@ -36,13 +38,35 @@ class Trainable:
         return getattr(self.network, name)
 
     def hidden(self, inputs: Inputs, state: Any = None) -> Hidden:
-        if self._reading is not None and state is None:
-            hidden = self._in_lanes(inputs, *self._reading)
-        else:
-            hidden = self.network.hidden(inputs, state)
+        beside: dict[str, Any] = {}
+        if self.terms is not None and torch.is_grad_enabled():
+            beside = self.terms.beside(inputs, lambda: self._hidden(inputs, state, keep=False), self.network.compute_dtype)
+        hidden = self._hidden(inputs, state)
+        hidden.beside = beside
         for name, value in hidden.penalties.items():
             self.penalties[name] = self.penalties[name] + value if name in self.penalties else value
         return hidden
+
+    def nll(self, hidden: Hidden, targets_BT: Tensor) -> Tensor:
+        """Nats of each target, (B, T).  Where there are terms, with the value of the nats and the gradient of the whole."""
+        if self.terms is None or not torch.is_grad_enabled():
+            return self.network.nll(hidden, targets_BT)
+        return self.terms.nll(self.network, hidden, targets_BT)
+
+    def class_nll(self, logits_BC: Hidden, classes_B: Tensor) -> Tensor:
+        """The same of each class (B,), from what a head made of `hidden` (`Hidden.map`)."""
+        if self.terms is None or not torch.is_grad_enabled():
+            return functional.cross_entropy(logits_BC.values_BTD, classes_B, reduction="none")
+        return self.terms.class_nll(logits_BC.values_BTD, logits_BC.beside.get("second"), classes_B)
+
+    def take_terms(self) -> dict[str, tuple[float, float]]:
+        """Mean and coefficient of each term since the last call."""
+        return {} if self.terms is None else self.terms.take()
+
+    def _hidden(self, inputs: Inputs, state: Any, *, keep: bool = True) -> Hidden:
+        if self._reading is not None and state is None:
+            return self._in_lanes(inputs, *self._reading, keep=keep)
+        return self.network.hidden(inputs, state)
 
     # -- lanes ------------------------------------------------------------------------------------------------------
 
@@ -55,13 +79,15 @@ class Trainable:
         finally:
             self._reading = None
 
-    def _in_lanes(self, inputs: Inputs, rows: slice, batch: Batch) -> Hidden:
-        """From the state of each lane, or from zero where its row continues nothing."""
+    def _in_lanes(self, inputs: Inputs, rows: slice, batch: Batch, *, keep: bool) -> Hidden:
+        """From the state of each lane, or from zero where its row continues nothing.  ``keep`` the new one for the next step."""
         assert self.lanes_BS is not None
         state = self.network.new_state(inputs.tokens_BT.shape[0], inputs.tokens_BT.shape[1])
         if "continues" in batch.columns:
             state.values_BS = self.lanes_BS[rows] * batch["continues"][:, None]
         hidden = self.network.hidden(inputs, state)
+        if not keep:
+            return hidden
         with torch.no_grad():
             if int(batch["lengths"].min()) < inputs.tokens_BT.shape[1]:
                 state.keep(batch["lengths"])

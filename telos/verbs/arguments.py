@@ -32,6 +32,21 @@ def one_budget(budgets: list[str] | None) -> str | None:
     return budgets[0] if budgets else None
 
 
+def seconds_of(time: str | None) -> float | None:
+    """Of an option that is a time, such as 2m."""
+    from telos.foundation.units import Duration
+
+    if time is None:
+        return None
+    try:
+        duration = Duration.parse(time)
+    except ValueError as error:
+        raise TelosError("this budget must be a time", f"--budget {time} ({error})", "write for example --budget 2m") from None
+    if duration.unit != "seconds":
+        raise TelosError("this budget must be a time", f"--budget {time}", "write for example --budget 2m")
+    return duration.value
+
+
 def split(words: list[str] | None) -> tuple[list[str], list[str]]:
     from telos.foundation.overrides import split_arguments
 

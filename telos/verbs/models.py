@@ -9,7 +9,7 @@ import typer
 
 from telos.foundation.errors import TelosError
 from telos.verbs.answers import answer
-from telos.verbs.arguments import AsJson, Out, given, split, words_of
+from telos.verbs.arguments import AsJson, Out, given, seconds_of, split, words_of
 
 app = typer.Typer()
 
@@ -72,17 +72,55 @@ def predict(
     answer(facts, as_json, shown)
 
 
-@app.command(epilog="Example:  telos evaluate runs/mine/model blimp.jsonl.gz")
-def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
-    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="A JSON Lines file: sentence_good, sentence_bad, UID.")],
+@app.command(
+    epilog="Example:  telos evaluate runs/mine/model blimp.jsonl.gz   or   "
+    "telos evaluate runs/mine/model --yardsticks cloze,bits_per_byte --texts held_out.txt"
+)
+def evaluate(  # noqa: PLR0917
+    words: Annotated[
+        list[str] | None, words_of("MODEL [PAIRS]", "A model folder; a JSON Lines file: sentence_good, sentence_bad, UID")
+    ] = None,
+    yardsticks: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Measure these (telos list yardsticks), or all that apply: all.")
+    ] = None,
+    texts: Annotated[Path | None, typer.Option(metavar="PATH", help="Held-out text: a file or folder.")] = None,
+    pairs: Annotated[Path | None, typer.Option(metavar="FILE", help="Minimal pairs, for the yardstick of that name.")] = None,
+    labelled: Annotated[Path | None, typer.Option(metavar="FILE", help="Texts with labels: a table or JSON Lines.")] = None,
+    text_field: Annotated[str, typer.Option(metavar="NAME", help="Of the labelled set.")] = "text",
+    label_field: Annotated[str, typer.Option(metavar="NAME", help="Of the labelled set.")] = "label",
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of a labelled table without a header line.", show_default=False)
+    ] = None,
+    judge: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model folder that judges what is generated.")] = None,
+    seed: Annotated[int, typer.Option(help="Of what is drawn: words, prompts, parts of the labelled set.")] = 1,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin no new items of a yardstick after so long: 2m.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy on minimal pairs: how often the grammatical sentence of two is the likelier one."""
+    """Accuracy on minimal pairs, or a model on yardsticks on which models of any objective compare.
+
+    Pairs: how often the grammatical sentence of two is the likelier one.
+    """
     from telos import run
 
-    result = run.evaluate(model, pairs)
-    answer(result.summary(), as_json, result.describe())
+    paths, overrides = split(words)
+    if not 1 <= len(paths) <= 2 or (yardsticks is None) != (len(paths) == 2):
+        raise TelosError("telos evaluate takes a model, and either a file of minimal pairs or --yardsticks",
+                         f"{len(paths)} paths{', and --yardsticks' * (yardsticks is not None)}",
+                         "write for example: telos evaluate runs/mine/model blimp.jsonl.gz")  # fmt: skip
+    if yardsticks is None:
+        if overrides:
+            raise TelosError("minimal pairs have no settings", overrides[0], "leave it out, or name yardsticks: --yardsticks")
+        result = run.evaluate(paths[0], paths[1])
+        answer(result.summary(), as_json, result.describe())
+        return
+    kinds = [one.strip() for one in yardsticks.split(",") if one.strip()]
+    material = {"texts": texts, "pairs": pairs, "labelled": labelled, "judge": judge, "text_field": text_field,
+                "label_field": label_field, "columns": tuple((columns or "").split(",")) if columns else (), "seed": seed,
+                "budget_seconds": seconds_of(budget)}  # fmt: skip
+    found = run.measure(paths[0], kinds, overrides, **material)
+    answer(found.summary(), as_json, found.describe())
 
 
 @app.command(epilog='Example:  telos generate runs/mine/model --prompt "def main(" --temperature 0.8 --max-tokens 100')

@@ -30,6 +30,7 @@ REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.sources", "warc"): {"path": "crawl"},
     ("telos.corpus.filters", "decontaminate"): {"against": "evaluation"},
     ("telos.tokens.tokenizers", "pretrained"): {"path": "model"},
+    ("telos.objectives.terms", "distillation"): {"teacher": "runs/teacher"},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 

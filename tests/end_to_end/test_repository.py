@@ -138,8 +138,10 @@ def test_links_lead_somewhere(path):
         ("docs/corpus.md", "docs/zh/corpus.md"),
         ("docs/sizing.md", "docs/zh/sizing.md"),
         ("docs/ladder.md", "docs/zh/ladder.md"),
+        ("docs/yardsticks.md", "docs/zh/yardsticks.md"),
+        ("docs/compare.md", "docs/zh/compare.md"),
     ],
-    ids=["readme", "docs", "corpus", "sizing", "ladder"],
+    ids=["readme", "docs", "corpus", "sizing", "ladder", "yardsticks", "compare"],
 )
 def test_both_languages_hold_the_same(english, chinese):
     """As many headings of each depth, the same commands but for prompts, and a link to each other."""
