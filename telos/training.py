@@ -193,7 +193,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
 
 
 def vocabulary_of(recipe: Run, prepared: Prepared) -> Vocabulary:
-    """The tokenizer's, with what the objective adds to it: its special tokens, the names of the classes or tags, and the scale of the numbers."""
+    """The tokenizer's, with its special tokens, the names of classes or tags, and the scale of numbers."""
     store = prepared.stores["train"]
     names = store.annotations.tags if recipe.objective.annotation == "tags" else store.labels
     vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
