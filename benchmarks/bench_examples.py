@@ -29,13 +29,18 @@ from telos.tokens.batches import Batches
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "litbank-novels"
 CONTEXTS, ROWS, ROUNDS, WANTED = (256, 1024), 256, 5, 2e6
 EXEMPT: dict[str, dict[str, Any]] = {"infill_character": {"kind": "infill", "level": "character"}}
+ALSO: dict[str, dict[str, Any]] = {
+    "masked_words": {"kind": "masked", "hide": "word"},
+    "masked_spans": {"kind": "masked", "hide": "span"},
+    "denoising_infilling": {"kind": "denoising_autoencoder", "deletion": 0.0, "infilling": 0.3},
+}
 MODELS = ({"kind": "transformer"}, {"kind": "transformer", "architecture": "encoder_decoder"})
 
 
 def objectives() -> dict[str, Objective]:
     """Those that need nothing beside the text, fitted to the first model that can express them."""
     found: dict[str, Objective] = {}
-    given = {kind: {"kind": kind} for kind in Objective.kinds()} | EXEMPT
+    given = {kind: {"kind": kind} for kind in Objective.kinds()} | ALSO | EXEMPT
     for name, settings in given.items():
         try:
             objective = Objective.parse(settings)

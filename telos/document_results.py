@@ -18,6 +18,7 @@ from telos.foundation.document import Document
 from telos.foundation.random import key
 from telos.held_out import HeldOut
 from telos.objectives import Objective
+from telos.objectives.mix import Mix
 from telos.stages import Prepared
 from telos.tokens.annotations import character_edges
 from telos.tokens.batches import Row
@@ -40,13 +41,23 @@ def rows_of(store: TokenStore, documents: np.ndarray, objective: Objective, cont
     longest = objective.raw_length(context_length)
     if objective.unit == "document":
         return [document_row(store, int(i), longest, int(i)) for i in documents]
-    return [row for i in documents for row in pieces(store.document(int(i)), int(i), longest, store.end_of_text)]
+    return [row for i in documents for row in pieces(store, int(i), longest)]
 
 
-def pieces(tokens: np.ndarray, document: int, longest: int, end: int) -> list[Row]:
-    """Rows of at most ``longest`` tokens that are one document together, its end included."""
-    return [Row(part, end if at == 0 else int(tokens[at - 1]), np.full(len(part), document, np.int64), at)
-            for at in range(0, len(tokens), longest) for part in [tokens[at : at + longest]]]  # fmt: skip
+def pieces(store: TokenStore, document: int, longest: int, most: int | None = None) -> list[Row]:
+    """Rows of at most ``longest`` tokens that are one document together, its end included; with ``most``, so many tokens of its
+    beginning, the last of which is the end of text in place of the document's own."""
+    start, stop = int(store.starts[document]), int(store.starts[document + 1])
+    tokens, marks = store.read(start, stop), None if store.marks is None else store.marks.read(start, stop)
+    if most is not None:
+        tokens = np.append(tokens[: most - 1], tokens.dtype.type(store.end_of_text))
+    rows = []
+    for at in range(0, len(tokens), longest):
+        part = tokens[at : at + longest]
+        previous = store.end_of_text if at == 0 else int(tokens[at - 1])
+        rows.append(Row(part, previous, np.full(len(part), document, np.int64), at,
+                        marks=None if marks is None else marks[at : at + len(part)]))  # fmt: skip
+    return rows
 
 
 def result(objective: Objective, prepared: Prepared, held: HeldOut, model: Trainable, *, baselines: bool) -> DocumentResult:
@@ -54,9 +65,9 @@ def result(objective: Objective, prepared: Prepared, held: HeldOut, model: Train
     store, vocabulary = prepared.stores[held.split], model.network.vocabulary.with_tokenizer(prepared.tokenizer)
     rows = _held_rows(store, held, objective, model.network.context_length)
     measured = measure(model, objective, rows, vocabulary)
-    if objective.annotation in BESIDE:
+    if objective.annotation in BESIDE and not isinstance(objective, Mix):
         return _beside(objective, prepared, held, model, rows, measured, baselines=baselines)
-    if objective.annotation != "label":
+    if objective.annotation != "label" or isinstance(objective, Mix):  # tables are of one objective
         return DocumentResult(measured.headline(), [], [])
     classes = answers(model, objective, rows, vocabulary, lambda logits: logits.argmax(1))
     true = np.array([row.label for row in rows], np.int64)
@@ -117,7 +128,7 @@ def _held_rows(store: TokenStore, held: HeldOut, objective: Objective, context_l
     whole = len(held.documents) > 1 or len(held.tokens) == len(store.document(int(held.documents[0])))
     if objective.unit == "document" or whole:
         return rows_of(store, held.documents, objective, context_length)
-    return pieces(held.tokens, int(held.documents[0]), objective.raw_length(context_length), store.end_of_text)
+    return pieces(store, int(held.documents[0]), objective.raw_length(context_length), most=len(held.tokens))
 
 
 def _baselines(prepared: Prepared, held: HeldOut, measured: Measured, true: np.ndarray) -> list[class_baselines.ClassBaseline]:

@@ -258,9 +258,10 @@ def _curves(metrics: Path) -> dict[str, Any]:
 
 def _trained_on(line: dict[str, Any], figure: str) -> float | None:
     """A figure of validation text as a line of training has it: under its own name, as a term of the loss, or, where it is nats
-    of some of the tokens, as the loss over them."""
-    return next((line[name] for name in (figure, f"loss_{figure}", NATS if figure.startswith("nats_per_") else "")
-                 if name in line), None)  # fmt: skip
+    of some of the tokens, as the loss over them; a part's of a mix begins with the part's name."""
+    part, _, own = figure.rpartition(".")
+    nats = (f"loss_{part}.nll" if part else NATS) if own.startswith("nats_per_") else ""
+    return next((line[name] for name in (figure, f"loss_{figure}", nats) if name in line), None)
 
 
 def _cost(prepared: Prepared, trained: Trained, seconds: dict[str, float]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ stages keep each in one folder, named by its key, whose files they have as hard 
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from telos import __version__
 from telos.corpus.corpus import Corpus
 from telos.corpus.pipeline import build_corpus
-from telos.corpus.splits import SPLITS, SplitName
+from telos.corpus.splits import SPLITS
 from telos.corpus.timing import note_timings
 from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
@@ -70,12 +70,17 @@ def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
     labels = corpus.labels("train") if "label" in beside else None
     noted = [name for name in run.objective.annotations if name in ANNOTATIONS]
     tags = corpus.tags("train") if "tags" in noted else []
+    marks = run.objective.needs_marks
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
-            write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside,
-                            run.corpus.num_negatives if "negative" in beside else 0, noted, tags)  # fmt: skip
-            _stage(folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted})), write, shared)
+            write = partial(TokenStore.write, documents=corpus.documents(split), tokenizer=tokenizer,
+                            total_bytes=corpus.bytes(split), labels=labels, targets="target" in beside, marks=marks,
+                            negatives=run.corpus.num_negatives if "negative" in beside else 0, annotations=noted, tags=tags,
+                            what=f"tokens ({split})")  # fmt: skip
+            _stage(
+                folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted}), *(["marks"] if marks else [])), write, shared
+            )
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -157,12 +162,3 @@ def train_tokenizer(
     with files.commit_folder(to) as folder:
         trained.save(folder)
     return trained
-
-
-def _write_store(  # noqa: PLR0917
-    corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool,
-    negatives: int, annotations: Sequence[str], tags: list[str], to: Path
-) -> TokenStore:  # fmt: skip
-    return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
-                            targets=targets, negatives=negatives, annotations=annotations, tags=tags,
-                            what=f"tokens ({split})")  # fmt: skip

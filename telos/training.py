@@ -15,9 +15,11 @@ from telos import document_results
 from telos.evaluate.score import extent, network_nll, windows
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
+from telos.foundation.random import generator
 from telos.foundation.units import Duration
 from telos.held_out import HeldOut
 from telos.models.counting.counts import STARTS_DOCUMENT, STARTS_PIECE
+from telos.optim.schedules import Progress
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
@@ -102,6 +104,8 @@ def check(recipe: Run) -> None:
         some = missing[0] if missing[0].endswith("s") else f"a {missing[0]}"
         raise TelosError(f"objective '{objective.kind()}' needs documents with {some}", "the corpus has none",
                          f"name the field that holds it: corpus.{missing[0]}_field=NAME")  # fmt: skip
+    fraction = math.nan if recipe.training.budget.unit == "seconds" else 0.0
+    objective.at(Progress(0.0, 0.0, 0.0, math.nan, fraction), generator(recipe.training.seed, "step", 0))
     if recipe.training.group_by_length and objective.unit != "document":
         raise TelosError("train.group_by_length needs an objective of whole documents",
                          f"'{objective.kind()}' reads the text as one stream", "leave train.group_by_length out")  # fmt: skip

@@ -42,7 +42,7 @@ def test_validation_measures_and_keeps_time_for_the_held_out_documents(tmp_path,
     times = iter([0.0, 2.0])
     monkeypatch.setattr(document_results, "time", types.SimpleNamespace(perf_counter=lambda: next(times)))
     held, clock = types.SimpleNamespace(tokens=np.zeros(800)), types.SimpleNamespace(reserve_seconds=0.0)
-    prepared = types.SimpleNamespace(stores={"validation": store})
+    prepared = types.SimpleNamespace(stores={"validation": store}, tokenizer=byte)
     evaluate = document_results.validation(objective, prepared, held, owned, clock=clock, closing=lambda: 3.0)
     found = evaluate(network)
     assert found["nats_per_label"] == pytest.approx(np.log(2))
@@ -51,3 +51,18 @@ def test_validation_measures_and_keeps_time_for_the_held_out_documents(tmp_path,
     assert 23 <= clock.reserve_seconds < 26
     nothing = types.SimpleNamespace(stores={})
     assert document_results.validation(objective, nothing, held, owned, clock=clock, closing=lambda: 3.0) is None
+
+
+def test_pieces_of_a_document_have_its_marks_and_a_beginning_ends_as_a_whole_one_does(tmp_path):
+    byte = Byte().train(lambda: iter(()), 0)
+    text = "It was. He went on and on."
+    store = TokenStore.write(tmp_path / "s", [Document("0" * 32, text, "x")], byte, marks=True)
+    rows = document_results.pieces(store, 0, 10)
+    assert np.concatenate([row.tokens for row in rows]).tolist() == store.document(0).tolist()
+    assert np.concatenate([row.marks for row in rows]).tolist() == store.marks.read(0, store.num_tokens).tolist()
+    assert [row.previous for row in rows] == [store.end_of_text, ord("e"), ord("a")]
+    assert [len(row.tokens) for row in rows] == [10, 10, 7]
+    (beginning,) = document_results.pieces(store, 0, 10, most=4)
+    assert beginning.tokens.tolist() == [*b"It ", store.end_of_text]
+    unmarked = TokenStore.write(tmp_path / "t", [Document("0" * 32, text, "x")], byte)
+    assert document_results.pieces(unmarked, 0, 10)[0].marks is None

@@ -31,6 +31,19 @@ def words(text: str) -> Iterator[str]:
             yield piece
 
 
+def word_starts(text: str) -> list[int]:
+    """Where each of `words` begins, in characters."""
+    found = []
+    for match in _pattern().finditer(text):
+        at, end = match.span()
+        found.append(at)
+        if match.lastgroup == "han" and end - at > 1:
+            for word in jieba().cut(match.group()):
+                found.append(at := at + len(word))
+            found.pop()  # where the last one ends
+    return found
+
+
 def is_word(token: str) -> bool:
     """Whether it holds a letter or digit, and is no punctuation."""
     return any(character.isalnum() for character in token)

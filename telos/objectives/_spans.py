@@ -49,11 +49,11 @@ def noise_mask(length: int, noise_density: float, mean_span: float, rng: np.rand
     if not spans:
         return np.zeros(length, bool)
     lengths = np.empty(2 * spans, np.int64)
-    lengths[::2], lengths[1::2] = _composition(length - noise, spans, rng), _composition(noise, spans, rng)
+    lengths[::2], lengths[1::2] = composition(length - noise, spans, rng), composition(noise, spans, rng)
     return np.repeat(np.arange(2 * spans) % 2 == 1, lengths)
 
 
-def _composition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
+def composition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
     """``parts`` positive numbers that add up to ``total``, each such list as likely as any other."""
     ends = np.empty(parts + 1, np.int64)
     ends[0], ends[-1] = 0, total

@@ -4,12 +4,14 @@
 
 M are ``mask_fraction`` of the tokens, chosen anew whenever a row is drawn (dynamic masking).  Of those, x̃ shows ``<|mask|>``,
 with ``random_fraction`` another ordinary token and with ``keep_fraction`` the token itself; elsewhere x̃ = x.
-Devlin et al. 2019, "BERT", section 3.1 and appendix A.1; drawn anew: Liu et al. 2019, "RoBERTa", section 4.1.
-Tests: tests/objectives/test_masked.py (shares of transformers' collator, the loss against transformers' BERT).
+Devlin et al. 2019, "BERT", section 3.1 and appendix A.1; drawn anew: Liu et al. 2019, "RoBERTa", section 4.1.  Tokens, whole
+words or spans of words are hidden together: `telos.objectives._words`, with sources.
+Tests: tests/objectives/test_masked.py (shares of transformers' collator, the loss against transformers' BERT),
+tests/objectives/test_masked_words.py (words and spans).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -17,6 +19,7 @@ from pydantic import Field, model_validator
 from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.objectives._chosen import by_row, nll_of
+from telos.objectives._words import draw_spans, draw_words, words_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -28,10 +31,16 @@ MASK = "<|mask|>"
 
 class Masked(Objective):
     """``mask_fraction``: of a row's tokens, to the nearest whole number but at least one.  ``random_fraction`` and
-    ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are never hidden."""
+    ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are never hidden.
+
+    ``hide``: what is hidden together.  Whole words are chosen as a whole, and what is shown is drawn for each of their tokens,
+    as for tokens alone (BERT's code); of a span it is drawn once for all of its tokens (SpanBERT, section 3.1).  With both, the
+    share is at most that asked for, since no word is hidden in part.
+    """
 
     needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional",)
 
+    hide: Literal["token", "word", "span"] = "token"
     mask_fraction: float = Field(0.15, gt=0, le=1)
     random_fraction: float = Field(0.1, ge=0, le=1)
     keep_fraction: float = Field(0.1, ge=0, le=1)
@@ -46,20 +55,44 @@ class Masked(Objective):
     def special_tokens(self) -> tuple[str, ...]:
         return (MASK,)
 
+    @property
+    def needs_marks(self) -> bool:
+        return self.hide != "token"
+
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         targets = row.tokens.astype(np.int64)
-        places = np.flatnonzero(targets != vocabulary.end_of_text)
-        hidden = rng.permutation(places)[: max(1, round(self.mask_fraction * len(places)))]
+        hidden, together = self._choose(row, rng, vocabulary.end_of_text)
         tokens, weights = targets.copy(), np.zeros(len(targets), np.float32)
-        tokens[hidden] = self._shown(targets[hidden], rng, vocabulary)
+        tokens[hidden] = self._shown(targets[hidden], together, rng, vocabulary)
         weights[hidden] = 1
         return {"tokens": tokens, "targets": targets, "segments": segments_from_one(row), "weights": weights}
 
-    def _shown(self, targets: np.ndarray, rng: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
+    def _choose(self, row: Row, rng: np.random.Generator, end_of_text: int) -> tuple[np.ndarray, np.ndarray]:
+        """(places of the hidden tokens, with which of them each shares what is shown: 0, 1, 2 …)."""
+        if self.hide == "token":
+            places = np.flatnonzero(row.tokens != end_of_text)
+            hidden = rng.permutation(places)[: self._most(len(places))]
+            return hidden, np.arange(len(hidden))
+        words = words_of(row, end_of_text)
+        draw = draw_words if self.hide == "word" else draw_spans
+        chosen = draw(words, self._most(len(words.places)), rng)
+        sizes = words.edges[1:] - words.edges[:-1]
+        hidden = words.places[np.repeat(chosen, sizes)]
+        if self.hide == "word":
+            return hidden, np.arange(len(hidden))
+        begins = chosen.copy()  # of a run of hidden words, in one document
+        begins[1:] &= ~chosen[:-1] | (words.pieces[1:] != words.pieces[:-1])
+        return hidden, np.repeat((np.cumsum(begins) - 1)[chosen], sizes[chosen])
+
+    def _most(self, tokens: int) -> int:
+        return max(1, round(self.mask_fraction * tokens))
+
+    def _shown(self, targets: np.ndarray, together: np.ndarray, rng: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
         """What stands in the place of hidden tokens."""
-        lot, other = rng.random(len(targets)), rng.integers(vocabulary.size_ordinary, size=len(targets))
-        kept = self.random_fraction + self.keep_fraction
-        return np.select([lot < self.random_fraction, lot < kept], [other, targets], vocabulary.specials[MASK])
+        lots = rng.random(int(together[-1]) + 1 if len(together) else 0)
+        lot, other = lots[together], rng.integers(vocabulary.size_ordinary, size=len(targets))
+        shown = np.where(lot < self.random_fraction + self.keep_fraction, targets, vocabulary.specials[MASK])
+        return np.where(lot < self.random_fraction, other, shown)
 
     def weights(self, batch: Batch) -> Mapping[str, float]:
         return {"nll": float(batch["weights"].double().sum())}

@@ -23,12 +23,13 @@ others in every epoch."""
 def document_row(store: TokenStore, document: int, longest: int, number: int = 0) -> Row:
     """One document of a store as a row."""
     start, stop = int(store.starts[document]), int(store.starts[document + 1]) - 1
-    tokens = store.read(start, min(stop, start + longest))
+    stop = min(stop, start + longest)
+    tokens, marks = store.read(start, stop), None if store.marks is None else store.marks.read(start, stop)
     target = None if store.targets is None else store.targets.document(document)
     negatives = tuple(stream.document(document) for stream in store.negatives)
     places = np.full(len(tokens), document, np.int64)
     return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target, negatives=negatives,
-               beside=store.annotations.of(document))  # fmt: skip
+               beside=store.annotations.of(document), marks=marks)  # fmt: skip
 
 
 class DocumentBatches:

@@ -8,8 +8,9 @@ ASCII characters each) and ``store.json`` (counts, types, the tokenizer's hash).
 Where documents have a label, ``labels.json`` names the classes and ``labels.bin`` (int32) has each document's, −1 for none; where
 they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own; so are
 ``negative0_…``, ``negative1_…`` where texts come with them that they are not to be taken for.  Numbers, tags of words, questions
-and answers are in `telos.tokens.annotations`.
-Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py.
+and answers are in `telos.tokens.annotations`.  Where they were asked for, ``marks-00000.bin`` … (uint8) say which tokens begin
+words and sentences (`telos.tokens.marks`).
+Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py, tests/tokens/test_marked_store.py.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +24,9 @@ from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, read_json, read_manifest, require_free, verify_folder, write_json
 from telos.foundation.progress import progress
 from telos.tokens.annotations import Annotations, AnnotationWriter
+from telos.tokens.marks import Marker
 from telos.tokens.pretokenize import replace_surrogates
-from telos.tokens.stream import INT64, Stream, StreamWriter, append, open_map
+from telos.tokens.stream import INT64, Shards, ShardWriter, Stream, StreamWriter, append, open_map
 from telos.tokens.tokenizers import TrainedTokenizer
 
 SHARD_TOKENS = 2**26
@@ -37,7 +39,8 @@ TARGET = "target_"
 """What the names of the target stream's files begin with."""
 NEGATIVE = "negative{}_"
 """The same of each stream of negatives."""
-_ID, _INT32 = np.dtype("S32"), np.dtype("<i4")
+MARKS = "marks"
+_ID, _INT32, _UINT8 = np.dtype("S32"), np.dtype("<i4"), np.dtype(np.uint8)
 _NONE = -1
 """On disk: the class of a document without a label."""
 
@@ -51,6 +54,7 @@ class TokenStore(Stream):
     ``end_of_text``: of the tokenizer that wrote it.  ``labels``: names of the classes by id, None where documents have none.
     ``targets``: stream of the texts that documents are paired with, or None.  ``negatives``: streams of texts that they are not
     to be taken for; an empty one is its end alone.  ``annotations``: what else stands beside documents.
+    ``marks``: of each token of the stream, or None.
     """
 
     def __init__(self, folder: Path, facts: dict[str, Any]):
@@ -75,6 +79,9 @@ class TokenStore(Stream):
             for i, tokens in enumerate(facts.get("negative_tokens", []))
         )
         self.annotations = Annotations(self.folder, facts, self.shard_tokens, self.dtype)
+        self.marks: Shards | None = None
+        if facts.get("marked"):
+            self.marks = Shards(self.folder, self.num_tokens, self.shard_tokens, _UINT8, MARKS)
 
     def label(self, i: int) -> int | None:
         """The class of one document, None where it has none."""
@@ -99,6 +106,7 @@ class TokenStore(Stream):
         negatives: int = 0,
         annotations: Sequence[str] = (),
         tags: Sequence[str] = (),
+        marks: bool = False,
         what: str = "encoding",
     ) -> "TokenStore":
         """Encode documents into a new store, which replaces ``folder`` when it is whole.
@@ -107,12 +115,13 @@ class TokenStore(Stream):
         not among them has an id behind theirs.  ``targets``: encode ``metadata["target"]`` too, which each must then have.
         ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is
         noted of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
+        ``marks``: note which tokens begin words and sentences; Chinese words take jieba (`telos[corpus]`).
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
         """
         with commit_folder(folder) as temporary, progress(what, total_bytes, "B") as advance:
-            writer = _Writer(temporary, tokenizer, shard_tokens, labels, targets, negatives)
+            writer = _Writer(temporary, tokenizer, shard_tokens, labels=labels, targets=targets, negatives=negatives, marks=marks)
             writer.beside = AnnotationWriter(temporary, tokenizer, annotations, tags, writer.stream)
             for group in _groups(documents):
                 first = writer.num_tokens == 0
@@ -153,15 +162,10 @@ class TokenStore(Stream):
 class _Writer:
     """Appends encoded documents to the files of a store; its memory does not grow with their number."""
 
-    def __init__(  # noqa: PLR0917
-        self,
-        folder: Path,
-        tokenizer: TrainedTokenizer,
-        shard_tokens: int,
-        labels: Sequence[str] | None,
-        targets: bool,
-        negatives: int,
-    ):
+    def __init__(
+        self, folder: Path, tokenizer: TrainedTokenizer, shard_tokens: int, *, labels: Sequence[str] | None, targets: bool,
+        negatives: int, marks: bool,
+    ):  # fmt: skip
         self.folder, self.tokenizer = folder, tokenizer
         self.dtype = np.dtype("<u2" if tokenizer.vocabulary.size <= 2**16 else "<u4")
         self.stream = StreamWriter(folder, shard_tokens, self.dtype)
@@ -169,6 +173,8 @@ class _Writer:
         self.targets = StreamWriter(folder, shard_tokens, self.dtype, TARGET) if targets else None
         self.negatives = [StreamWriter(folder, shard_tokens, self.dtype, NEGATIVE.format(i)) for i in range(negatives)]
         self.beside = AnnotationWriter(folder, tokenizer, (), (), self.stream)
+        self.marker = Marker(tokenizer) if marks else None
+        self.marks = ShardWriter(folder, shard_tokens, _UINT8, MARKS)
         self.num_documents = self.num_bytes = self.num_skipped = 0
 
     @property
@@ -189,7 +195,11 @@ class _Writer:
         append(self.folder / "bytes.bin", text_bytes)
         append(self.folder / "ids.bin", names.astype(_ID))
         end = self.tokenizer.vocabulary.end_of_text
-        self.stream.add(self.beside.add(kept, texts), end)
+        encoded = self.beside.add(kept, texts)
+        self.stream.add(encoded, end)
+        if self.marker is not None:
+            for ids, text in zip(encoded, texts, strict=True):
+                self.marks.append(np.append(self.marker(ids, text), _UINT8.type(0)))  # the end of text begins nothing
         if self.labels is not None:
             append(self.folder / "labels.bin", np.array([self._label(document) for document in kept], _INT32))
         if self.targets is not None:
@@ -209,7 +219,7 @@ class _Writer:
         """Bytes of disk still to be written when the text has ``total_bytes``, at the rates so far and a tenth more."""
         beside = [*self.negatives, *([self.targets] if self.targets is not None else [])]
         tokens = self.num_tokens + sum(stream.num_tokens for stream in beside)
-        per_byte = (tokens * self.dtype.itemsize + 60 * self.num_documents) / self.num_bytes
+        per_byte = (tokens * self.dtype.itemsize + self.marks.num_tokens + 60 * self.num_documents) / self.num_bytes
         return round(1.1 * per_byte * max(0, total_bytes - self.num_bytes))
 
     def facts(self) -> dict[str, Any]:
@@ -228,6 +238,8 @@ class _Writer:
             found["labelled"] = True
         if self.negatives:
             found["negative_tokens"] = [stream.num_tokens for stream in self.negatives]
+        if self.marker is not None:
+            found["marked"] = True
         return found if self.targets is None else found | {"target_tokens": self.targets.num_tokens}
 
 

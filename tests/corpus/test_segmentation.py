@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telos.corpus import segmentation
-from telos.corpus.segmentation import is_word, jieba, stop_words, words
+from telos.corpus.segmentation import is_word, jieba, stop_words, word_starts, words
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,14 @@ def test_nothing_is_lost_but_white_space(text):
     found = list(words(text))
     assert "".join(found) == "".join(c for c in text if not c.isspace())
     assert all(found)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("中国人民的月aB'’-.,_ \n3é\u0301。") | st.characters(codec="utf-8"), max_size=40))
+def test_words_stand_where_they_are_said_to_begin(text):
+    found, starts = list(words(text)), word_starts(text)
+    assert [text[at : at + len(word)] for at, word in zip(starts, found, strict=True)] == found
+    assert starts == sorted(set(starts))
 
 
 def test_the_dictionary_is_kept_in_the_users_cache():

@@ -1,0 +1,156 @@
+"""Denoising autoencoder: a text is damaged, and the model writes down the whole of it as it was.
+
+    text     We stayed. It rained all day. Nobody came.
+    source   Nobody came. We . It rained all          (sentences in another order, tokens deleted)
+    target   We stayed. It rained all day. Nobody came.
+    loss = −Σ_t log p(x_t | x_<t, x̃) ÷ |x|          (nats per token of the text)
+
+Of the tokens of a row, ``deletion`` are left out, chosen evenly; the sentences of each document are permuted; spans that hold
+``infilling`` of the tokens, of lengths ~ Poisson(``mean_span``), become one ``<|mask|>`` each, and a span of no token puts one
+in between; ``rotation`` of the documents begin at a token of theirs, drawn evenly.  Lewis et al. 2020, "BART", section 2.2, where
+each is said of one document; their large model permutes and fills in 30 %.  (Hidden tokens one by one are what `masked` has.)
+Tests: tests/objectives/test_denoising_autoencoder.py (the target is the text; each noise by what it must keep; rates, lengths).
+"""
+
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from telos.foundation.errors import TelosError
+from telos.models import Model
+from telos.objectives._paired import Paired, Pairs, pieces_of
+from telos.objectives._spans import composition, most
+from telos.objectives._words import marks_of
+from telos.objectives.masked import MASK
+from telos.tokens.batches import Row
+from telos.tokens.marks import SENTENCE
+from telos.tokens.vocabulary import Vocabulary
+
+
+class DenoisingAutoencoder(Paired):
+    """``deletion``, ``infilling``: shares of a row's tokens, to the nearest whole number.  ``permute_sentences``: all of a
+    document's (`telos.corpus.sentences`), those that a row cuts included.  ``rotation``: share of the documents.  A source is
+    never longer than its text: of the spans of no token, as many are left out as would make it so."""
+
+    deletion: float = Field(0.15, ge=0, lt=1)
+    permute_sentences: bool = True
+    infilling: float = Field(0.0, ge=0, lt=1)
+    mean_span: float = Field(3.0, gt=0)
+    rotation: float = Field(0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Self:
+        if self.deletion + self.infilling >= 1:
+            raise ValueError(f"deletion ({self.deletion}) and infilling ({self.infilling}) must leave tokens to see: together "
+                             "less than 1")  # fmt: skip
+        if not (self.deletion or self.permute_sentences or self.infilling or self.rotation):
+            raise ValueError("deletion, permute_sentences, infilling or rotation must damage the text: all are off")
+        return self
+
+    @property
+    def needs_marks(self) -> bool:
+        return self.permute_sentences
+
+    def special_tokens(self) -> tuple[str, ...]:
+        return (MASK,) if self.infilling else ()
+
+    def check(self, model: Model) -> None:
+        super().check(model)
+        longest = getattr(model, "context_length", None)
+        if longest is not None and self.raw_length(longest) < 2:
+            raise TelosError("a denoising autoencoder needs rows with two tokens or more",
+                             f"model.context_length={longest} has room for less", "set a larger model.context_length"
+                             )  # fmt: skip
+
+    def raw_length(self, context_length: int) -> int:
+        """The most tokens of one document whose source and target fit."""
+        return most(context_length, lambda raw: self._room(raw) <= context_length)
+
+    def _room(self, raw: int) -> int:
+        source, target = raw - round(self.deletion * raw) + 1, raw + 1
+        return max(source, target) if self.layout == "encoder_decoder" else source + target
+
+    def pairs(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Pairs:
+        text, documents, count = pieces_of(row, vocabulary.end_of_text)
+        source, places = text, documents
+        if self.permute_sentences:
+            marked = marks_of(row)[row.tokens != vocabulary.end_of_text] & SENTENCE
+            source = source[permuted(marked.astype(bool), documents, rng)]
+        if deleted := round(self.deletion * len(text)):
+            kept = np.ones(len(text), bool)
+            kept[rng.permutation(len(text))[:deleted]] = False
+            source, places = source[kept], places[kept]
+        if self.infilling:
+            hidden = min(round(self.infilling * len(text)), len(source))
+            source, places = infilled(source, places, hidden, self.mean_span, vocabulary.specials[MASK], rng)
+        if self.rotation:
+            source = source[rotated(places, count, self.rotation, rng)]
+        return Pairs(source, places, text, documents, count)
+
+
+def permuted(begins: np.ndarray, documents: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Where to take each token from (n,), the sentences of each document in random order.
+
+    ``begins`` (n,) bool: where sentences begin; where a document does, one begins in any case.  ``documents`` (n,), rising.
+    """
+    begins = begins.copy()
+    begins[:1] = True
+    begins[1:] |= documents[1:] != documents[:-1]
+    first = np.flatnonzero(begins)
+    order = np.lexsort((rng.random(len(first)), documents[first]))
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return np.argsort(rank[np.cumsum(begins) - 1], kind="stable")
+
+
+def infilled(  # noqa: PLR0917
+    ids: np.ndarray, documents: np.ndarray, hidden: int, mean_span: float, mask: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """(ids, documents) with ``hidden`` tokens in spans of Poisson lengths behind one mask each, and masks put in between.
+
+    The last span is cut where ``hidden`` is reached; a span that crosses into another document is one in each.
+    """
+    if not hidden:
+        return ids, documents
+    lengths = np.zeros(0, np.int64)
+    while lengths.sum() < hidden:
+        lengths = np.append(lengths, rng.poisson(mean_span, int(1.5 * hidden / mean_span) + 2))
+    through = np.cumsum(lengths)
+    last = int(np.searchsorted(through, hidden))
+    lengths, through = lengths[: last + 1], through[: last + 1]
+    lengths[-1] -= through[-1] - hidden
+    spans = lengths[lengths > 0]
+    # Gaps of no token are allowed: compositions of the rest and one more for each, less these.
+    gaps = composition(len(ids) - hidden + len(spans) + 1, len(spans) + 1, rng) - 1
+    begins = np.zeros(len(ids), bool)
+    starts = np.cumsum(gaps[:-1] + np.append(0, spans[:-1]))
+    begins[starts] = True
+    edges = np.zeros(len(ids) + 1, np.int8)
+    edges[starts] += 1
+    edges[starts + spans] -= 1  # where another span may begin
+    inside = np.cumsum(edges[:-1]) > 0
+    begins[1:] |= inside[1:] & (documents[1:] != documents[:-1])
+    shown = ~inside | begins
+    source, places = np.where(begins, mask, ids)[shown], documents[shown]
+    extra = min(len(lengths) - len(spans), len(ids) - len(source))
+    if not extra:
+        return source, places
+    at = np.sort(rng.integers(len(source) + 1, size=extra))
+    kept = np.ones(len(source) + extra, bool)
+    kept[at + np.arange(extra)] = False
+    wide, in_document = np.full(len(kept), mask), np.empty(len(kept), np.int64)
+    wide[kept], in_document[kept] = source, places
+    in_document[~kept] = places[np.minimum(at, len(places) - 1)]
+    return wide, in_document
+
+
+def rotated(documents: np.ndarray, count: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Where to take each token from (n,): of a share of the ``count`` documents, from a place drawn evenly on, and round."""
+    order = np.arange(len(documents))
+    edges = np.searchsorted(documents, np.arange(count + 1)).tolist()
+    for document, (lot, place) in enumerate(rng.random((count, 2)).tolist()):
+        start, stop = edges[document], edges[document + 1]
+        if lot < share and stop - start > 1:
+            order[start:stop] = np.roll(order[start:stop], -int(place * (stop - start)))
+    return order
