@@ -154,8 +154,11 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
     learned = _saved.read(Path(folder))
     if learned is not None and learned[0].writes not in ("on", "answers"):
         kind, annotation = learned[0].kind(), learned[0].annotation
-        other = "ask it for classes (telos classify)" if annotation == "label" else "let it write (telos generate)"
-        other = f"{other}, or " if annotation == "label" or learned[0].writes else ""
+        tells = {"label": "ask it for classes (telos classify)"} | dict.fromkeys(
+            ("value", "tags", "answers"), "ask it for what it learned (telos predict)"
+        )
+        other = tells.get(annotation or "", "let it write (telos generate)" if learned[0].writes else "")
+        other = f"{other}, or " if other else ""
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
                          f"{folder} was trained with objective={kind} alone", f"{other}train a model with objective=causal"
                          )  # fmt: skip
@@ -168,6 +171,14 @@ def classify(model: str | Path, words: list[str], overrides: list[str] | None = 
     from telos import classifying
 
     return classifying.classify(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def predict(model: str | Path, words: list[str], overrides: list[str] | None = None) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): what a model tells of each text, or of each document of a file or folder: its class, number,
+    tags or answer.  ``overrides``: settings of `Files` and `CleanText`, as ``corpus.value_field=score``."""
+    from telos import predicting
+
+    return predicting.predict(Path(model), _fast(load(model)), words, overrides or [])
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:

@@ -23,6 +23,7 @@ from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec, stable_hash
 from telos.recipe import Run
+from telos.tokens.annotations import NAMES as ANNOTATIONS
 from telos.tokens.store import TokenStore
 from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer, load_tokenizer
 
@@ -56,7 +57,8 @@ def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
     seconds["corpus"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    paired, labelled = "target" in run.corpus.annotations, run.objective.annotation == "label"
+    paired = bool({"target", "negative", "question"} & run.corpus.annotations)
+    labelled = run.objective.annotation not in (None, "target")  # the text's own likelihood is not what is learned
     tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
     _stage(folder, "tokenizer", tokenizer_key,
            lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled), shared)  # fmt: skip
@@ -66,14 +68,19 @@ def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
     began = time.perf_counter()
     stores: dict[str, TokenStore] = {}
     labels = corpus.labels("train") if "label" in beside else None
+    noted = [name for name in run.objective.annotations if name in ANNOTATIONS]
+    tags = corpus.tags("train") if "tags" in noted else []
     marks = run.objective.needs_marks
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
             write = partial(TokenStore.write, documents=corpus.documents(split), tokenizer=tokenizer,
                             total_bytes=corpus.bytes(split), labels=labels, targets="target" in beside, marks=marks,
+                            negatives=run.corpus.num_negatives if "negative" in beside else 0, annotations=noted, tags=tags,
                             what=f"tokens ({split})")  # fmt: skip
-            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside), *(["marks"] if marks else [])), write, shared)
+            _stage(
+                folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted}), *(["marks"] if marks else [])), write, shared
+            )
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -141,13 +148,15 @@ def _require_whole_documents(run: Run, corpus: Corpus) -> None:
 def train_tokenizer(
     spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False, labels: bool = False
 ) -> TrainedTokenizer:
-    """``targets``: also on the texts that documents are paired with.  ``labels``: for telling their classes."""
+    """``targets``: also on the texts beside documents.  ``labels``: for telling their classes."""
 
     def texts() -> Iterator[str]:
         for document in corpus.documents("train"):
             yield document.text
             if targets:
                 yield str(document.metadata.get("target", ""))
+                yield str(document.metadata.get("question", ""))
+                yield from document.metadata.get("negatives", [])
 
     trained = (spec.train_for_labels if labels else spec.train)(texts, corpus.bytes("train"))
     with files.commit_folder(to) as folder:

@@ -99,9 +99,11 @@ def check(recipe: Run) -> None:
     objective = recipe.objective
     if recipe.model.learns_by == "gradient" or not objective.scores_text:
         objective.check(recipe.model)
-    if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
-        raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
-                         f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
+    missing = [name for name in objective.annotations if name not in recipe.corpus.annotations]
+    if missing:
+        some = missing[0] if missing[0].endswith("s") else f"a {missing[0]}"
+        raise TelosError(f"objective '{objective.kind()}' needs documents with {some}", "the corpus has none",
+                         f"name the field that holds it: corpus.{missing[0]}_field=NAME")  # fmt: skip
     fraction = math.nan if recipe.training.budget.unit == "seconds" else 0.0
     objective.at(Progress(0.0, 0.0, 0.0, math.nan, fraction), generator(recipe.training.seed, "step", 0))
     if recipe.training.group_by_length and objective.unit != "document":
@@ -195,9 +197,11 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
 
 
 def vocabulary_of(recipe: Run, prepared: Prepared) -> Vocabulary:
-    """The tokenizer's, with what the objective adds to it: its special tokens, and the names of the classes."""
-    labels = prepared.stores["train"].labels or ()
-    return prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(labels)
+    """The tokenizer's, with its special tokens, the names of classes or tags, and the scale of numbers."""
+    store = prepared.stores["train"]
+    names = store.annotations.tags if recipe.objective.annotation == "tags" else store.labels
+    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
+    return vocabulary.with_labels(names or ()).with_value_scale(store.annotations.value_scale())
 
 
 def drawn(recipe: Run, store: TokenStore, context_length: int) -> Batches | Lanes | DocumentBatches:

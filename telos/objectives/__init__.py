@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from telos.optim.schedules import Progress
 
+Annotation = Literal["label", "target", "value", "tags", "question", "answers"]
+"""What documents may have beside their text: the setting corpus.NAME_field says where."""
+
 Example = dict[str, np.ndarray]
 """Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
@@ -68,10 +71,21 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Whether parts of its own read the model's last values."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"
     """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
-    annotation: ClassVar[Literal["label", "target"] | None] = None
-    """What every document must have beside its text."""
-    rows_together: ClassVar[int] = 1
-    """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+
+    @property
+    def annotation(self) -> "Annotation | None":
+        """What is learned of a document beside its text, and so every one must have."""
+        return None
+
+    @property
+    def annotations(self) -> "tuple[Annotation, ...]":
+        """All that it reads beside the text."""
+        return () if self.annotation is None else (self.annotation,)
+
+    @property
+    def rows_together(self) -> int:
+        """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+        return 1
 
     compares: ClassVar[bool] = True
     """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""

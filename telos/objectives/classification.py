@@ -19,7 +19,8 @@ from torch.nn import functional
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
 from telos.models import Hidden, Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Annotation, Batch, Example, Loss, Objective
+from telos.objectives._pooled import Pooling, pool
 from telos.objectives._width import width_of
 from telos.objectives.terms import Over
 from telos.tokens.batches import Row
@@ -36,9 +37,9 @@ class Classification(Objective):
     needs_likelihood: ClassVar[bool] = False
     needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
-    annotation: ClassVar[Literal["label", "target"] | None] = "label"
+    annotation: ClassVar[Annotation | None] = "label"
 
-    pooling: Literal["mean", "last", "first"] = "mean"
+    pooling: Pooling = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
 
     @property
@@ -97,15 +98,7 @@ class Classification(Objective):
 
     def _read(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
         """What the head reads, (B, D)."""
-        return self._pooled(values_BTD, read_BT) if values_BTD.shape[1] == read_BT.shape[1] else values_BTD[:, 0]
-
-    def _pooled(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
-        if self.pooling == "first":
-            return values_BTD[:, 0]
-        lengths_B = read_BT.sum(1)
-        if self.pooling == "last":
-            return values_BTD[torch.arange(len(lengths_B), device=lengths_B.device), lengths_B - 1]
-        return (values_BTD * read_BT[..., None]).sum(1) / lengths_B[:, None]
+        return pool(values_BTD, read_BT, self.pooling)
 
 
 class Head(nn.Module):

@@ -26,8 +26,10 @@ def document_row(store: TokenStore, document: int, longest: int, number: int = 0
     stop = min(stop, start + longest)
     tokens, marks = store.read(start, stop), None if store.marks is None else store.marks.read(start, stop)
     target = None if store.targets is None else store.targets.document(document)
+    negatives = tuple(stream.document(document) for stream in store.negatives)
     places = np.full(len(tokens), document, np.int64)
-    return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target, marks=marks)
+    return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target, negatives=negatives,
+               beside=store.annotations.of(document), marks=marks)  # fmt: skip
 
 
 class DocumentBatches:
