@@ -23,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 from telos.foundation.random import generator
 from telos.layers.linear import Linear
 from telos.models import Inputs, Pattern
-from telos.objectives._pooling import Pooling, pooled
+from telos.objectives._pooled import Pooling, pool
 
 MOST_SCALE = 100.0
 """A temperature that is learned stays above 1 ÷ this (Radford et al. 2021, "CLIP", section 2.5)."""
@@ -66,7 +66,7 @@ class Reader:
         read_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device) < lengths_B[:, None]
         network = getattr(self.model, "network", self.model)  # which notes no penalties: of what is read twice they count once
         hidden = network.hidden(Inputs(tokens_BT, segments_BT=read_BT.int(), pattern=self.pattern))
-        vectors_BD = pooled(hidden.values_BTD.float(), read_BT, self.pooling)
+        vectors_BD = pool(hidden.values_BTD.float(), read_BT, self.pooling)
         owned = getattr(self.model, "owned", None)
         return (vectors_BD if owned is None else owned(vectors_BD)), hidden.penalties
 

@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
-from telos.models import Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
-from telos.objectives._pooling import Pooling, pooled
+from telos.models import Pattern
+from telos.objectives import Annotation, Batch, Example, Loss, Objective
+from telos.objectives._pooled import Pooling, pooled
 from telos.objectives._width import width_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -36,7 +36,7 @@ class Classification(Objective):
     needs_likelihood: ClassVar[bool] = False
     needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
-    annotation: ClassVar[Literal["label", "target"] | None] = "label"
+    annotation: ClassVar[Annotation | None] = "label"
 
     pooling: Pooling = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -84,9 +84,7 @@ class Classification(Objective):
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(B, C), fp32.  ``model`` has the head as ``owned``."""
-        inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
-        values_BTD = model.hidden(inputs).values_BTD.float()
-        return model.owned(pooled(values_BTD, batch["segments"] == 1, self.pooling))
+        return model.owned(pooled(model, batch, self.pattern(model.spec), self.pooling))
 
 
 class Head(nn.Module):

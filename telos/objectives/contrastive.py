@@ -22,9 +22,9 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.models import Model, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Annotation, Batch, Example, Loss, Objective
 from telos.objectives._info_nce import info_nce, related, usable
-from telos.objectives._pooling import Pooling
+from telos.objectives._pooled import Pooling
 from telos.objectives._retrieval import alignment, ranks, uniformity, unit
 from telos.objectives._vectors import MOST_SCALE, Head, Reader, dropping
 from telos.objectives._width import width_of
@@ -68,7 +68,7 @@ class Contrastive(Objective):
         return sizes
 
     @property
-    def annotation(self) -> Literal["label", "target"] | None:
+    def annotation(self) -> Annotation | None:
         return "target" if self.positives == "pairs" else None
 
     @property
