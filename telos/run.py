@@ -8,7 +8,7 @@ settings, or of texts that have changed since, is left alone.
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from telos.generate.engine import Generation
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from telos.evaluation import Evaluated
 
 DISK_BYTES_PER_TEXT_BYTE = 4
@@ -134,11 +136,30 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
 # -- with a model -----------------------------------------------------------------------------------------------------
 
 
-def load(folder: str | Path) -> tuple[Any, Any]:
-    """(model, tokenizer) of a model folder: a network, or a model that counts."""
-    from telos.models.saved import load_model
+class Loaded(tuple[Any, Any]):
+    """(model, tokenizer) of a model ``folder``: a network, or a model that counts."""
 
-    return load_model(Path(folder))
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Loaded":
+        from telos.models.saved import load_model
+
+        made = cls(load_model(folder))
+        made.folder = folder
+        return made
+
+    def embed(self, texts: Sequence[str], size: int | None = None) -> "np.ndarray":
+        """The vectors of texts (texts, size), float32, under a model that was trained with objective=contrastive; see
+        `telos.embedding.Embedder.embed`."""
+        from telos.embedding import Embedder
+
+        return Embedder.of(self.folder, self).embed(texts, size)
+
+
+def load(folder: str | Path) -> Loaded:
+    """(model, tokenizer) of a model folder."""
+    return Loaded.of(Path(folder))
 
 
 def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
@@ -151,7 +172,7 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
         raise no_likelihood(loaded[0].spec)
     learned = _saved.read(Path(folder))
     if learned is not None and not learned[0].needs_likelihood:
-        verb = "classify" if learned[0].annotation == "label" else "predict"
+        verb = "classify" if learned[0].annotation == "label" else "embed" if learned[0].gives_vectors else "predict"
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
                          f"{folder} was trained with objective={learned[0].kind()} alone",
                          f"ask it for what it learned (telos {verb}), or train a model with objective=causal")  # fmt: skip
@@ -172,6 +193,16 @@ def predict(model: str | Path, words: list[str], overrides: list[str] | None = N
     from telos import predicting
 
     return predicting.predict(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def embed(
+    model: str | Path, words: list[str], overrides: list[str] | None = None, *, out: Path | None = None, size: int | None = None
+) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): the vector of each text, or of each document of a file or folder.  ``overrides``: settings of
+    `Files` and `CleanText`, as ``corpus.target_field=other``; ``out``: a file; ``size``: of their first values."""
+    from telos import embedding
+
+    return embedding.embed(Path(model), _fast(load(model)), words, overrides or [], out=out, size=size)
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:

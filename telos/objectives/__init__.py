@@ -60,6 +60,8 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Whether it asks the model how probable a token is."""
     needs_values: ClassVar[bool] = False
     """Whether parts of its own read the model's last values."""
+    gives_vectors: ClassVar[bool] = False
+    """Whether a model that it trains is asked for vectors of texts (`telos embed`)."""
     measures_together: ClassVar[bool] = False
     """Whether held-out figures are of all rows together (`gather`, `figures`), and not of each by itself (`measure`)."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"

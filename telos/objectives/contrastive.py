@@ -47,6 +47,7 @@ class Contrastive(Objective):
     needs_likelihood: ClassVar[bool] = False
     needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
+    gives_vectors: ClassVar[bool] = True
     measures_together: ClassVar[bool] = True
 
     positives: Literal["pairs", "views"] = "pairs"
