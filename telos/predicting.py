@@ -1,10 +1,9 @@
 """`telos predict`: what a model folder tells of any texts: classes, numbers, tags of words, or answers to questions.
 
 What it tells hangs on the objective that it was trained with.  Where the texts come with what is true of them, the figures too.
-Tests: tests/end_to_end/test_supervised.py, tests/test_predicting.py.
+Tests: tests/end_to_end/test_supervised.py.
 """
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from telos import classifying
-from telos.corpus.annotations import unspaced
+from telos.corpus.annotations import words_of
 from telos.document_results import span_text
 from telos.evaluate import answers, numbers, tags
 from telos.evaluate.documents import told
@@ -26,8 +25,6 @@ from telos.objectives._tag_spans import marks_spans, spans
 from telos.tokens.annotations import NOWHERE, encode_words
 from telos.tokens.batches import Row
 from telos.train.trainable import Trainable
-
-_WORD = re.compile(r"[^\W_]+(?:['’\-.,][^\W_]+)*|\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,8 @@ class Predictor:
         found = _saved.read(folder)
         if found is None or found[0].annotation not in ("label", *_TELLS):
             kind = "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
-            raise TelosError("a model to predict with must have learned what stands beside texts", f"{folder} was trained for {kind}",
+            raise TelosError("a model to predict with must have learned what stands beside texts",
+                             f"{folder} was trained for {kind}",
                              "train one: objective=classification, regression, tagging or span_extraction")  # fmt: skip
         objective, names = found
         # The mean and the deviation of the numbers are saved with the head.
@@ -103,7 +101,8 @@ def predict(folder: Path, loaded: tuple[Any, Any], words: list[str], overrides: 
         documents = classifying.documents(words, overrides, verb="predict")
     began = time.perf_counter()
     facts, lines = _TELLS[str(annotation)](predictor, documents)
-    return {"model": str(folder), "documents": len(documents), "seconds": time.perf_counter() - began} | facts, "\n".join(lines)
+    cost = {"model": str(folder), "documents": len(documents), "seconds": time.perf_counter() - began}
+    return cost | facts, "\n".join(lines)
 
 
 def _values(predictor: Predictor, documents: list[Document]) -> tuple[dict[str, Any], list[str]]:
@@ -114,7 +113,8 @@ def _values(predictor: Predictor, documents: list[Document]) -> tuple[dict[str, 
     if known:
         true = np.array([documents[i].metadata["value"] for i in known])
         figures = {"mean_absolute_error": float(np.abs(true - said[known]).mean()),
-                   "r_squared": numbers.r_squared(true, said[known]), "spearman": numbers.spearman(true, said[known])}  # fmt: skip
+                   "r_squared": numbers.r_squared(true, said[known]),
+                   "spearman": numbers.spearman(true, said[known])}  # fmt: skip
         facts = {name: value for name, value in figures.items() if value is not None}
         lines.append(_figures(facts, len(known)))
     each = [{"text": one.text, "value": float(value)} for one, value in zip(documents, said, strict=True)]
@@ -171,20 +171,6 @@ def _answers(predictor: Predictor, documents: list[Document]) -> tuple[dict[str,
 
 
 _TELLS = {"value": _values, "tags": _tags, "answers": _answers}
-
-
-def words_of(text: str) -> list[tuple[int, int]]:
-    """Where the words of a text start and end: runs of letters and digits, marks each alone, characters of scripts without spaces
-    each alone."""
-    found = []
-    for match in _WORD.finditer(text):
-        at = match.start()
-        for place in range(match.start(), match.end()):
-            if unspaced(text[place]):
-                found += [(at, place)] * (at < place) + [(place, place + 1)]
-                at = place + 1
-        found += [(at, match.end())] * (at < match.end())
-    return found
 
 
 def _figures(facts: dict[str, Any], documents: int) -> str:

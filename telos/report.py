@@ -123,9 +123,9 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
     if not recipe.objective.scores_text:
         labels = trained.model.vocabulary.labels
         learned = "vectors" if recipe.objective.gives_vectors else recipe.objective.annotation
-        save_model(trained.model, prepared.tokenizer, out / "model", card=document_card(told, labels, languages, learned),
-                   lineage=lineage, also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels)
-                   )  # fmt: skip
+        card = document_card(told, labels, languages, learned)
+        save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
+                   also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels))  # fmt: skip
         return
     card = model_card(told, languages,  # type: ignore[arg-type]
                       library="transformers" if is_known_to_transformers(recipe.model) else "telos")  # fmt: skip

@@ -5,7 +5,7 @@ what its manifest hashes to; a re-run reuses a stage whose key and files still a
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -142,7 +142,7 @@ def train_tokenizer(
 
 def _write_store(  # noqa: PLR0917
     corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool,
-    negatives: int, annotations: list[str], tags: list[str], to: Path
+    negatives: int, annotations: Sequence[str], tags: list[str], to: Path
 ) -> TokenStore:  # fmt: skip
     return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
                             targets=targets, negatives=negatives, annotations=annotations, tags=tags,

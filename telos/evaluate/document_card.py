@@ -12,8 +12,12 @@ import yaml  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
 from telos.foundation.page import templates
 
-TASKS = {"vectors": "sentence-similarity", "value": "text-classification", "tags": "token-classification", "answers": "question-answering",
-         }  # fmt: skip
+TASKS = {
+    "vectors": "sentence-similarity",
+    "value": "text-classification",
+    "tags": "token-classification",
+    "answers": "question-answering",
+}
 """Annotation that was learned → the hub's name of the task (which has none of its own for numbers)."""
 
 
