@@ -159,8 +159,10 @@ def reader(telos, asked, tmp_path_factory) -> tuple[Path, dict]:
 def test_questions_are_answered(telos, reader, asked):
     out, answer = reader
     assert answer["test_documents"] > 4
-    assert 0 <= answer["exact_match"] <= answer["answer_f1"] <= 1
-    assert 0 < answer["document_baselines"]["likeliest_sentence"]["answer_f1"] < 1
+    assert answer["exact_span"] > 0.5
+    # A token may hold more than the answer: the right span, and not its text to the letter.
+    assert 0 < answer["exact_match"] <= answer["answer_f1"] <= 1
+    assert answer["answer_f1"] > answer["document_baselines"]["likeliest_sentence"]["answer_f1"]
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     nats = [line["loss_nats_per_answer"] for line in lines if "loss_nats_per_answer" in line]
     assert np.mean(nats[-5:]) < 0.9 * np.mean(nats[:2]), "it learns"
