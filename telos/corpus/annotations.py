@@ -24,9 +24,6 @@ from typing import Any
 
 from telos.foundation.errors import TelosError
 
-NAMES = ("label", "target", "value", "tags", "question", "answers")
-"""Each is read from the field that the source's setting NAME_field names."""
-
 
 def annotation(name: str, value: Any, text: Any, place: str) -> dict[str, Any]:
     """``value`` under this name, or nothing where it is empty.  ``text``: the document's, or its words.

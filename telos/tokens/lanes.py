@@ -6,7 +6,9 @@ is in exactly one row of the epoch, and what a step holds is a pure function of 
 
     row b of step s > 0:   lane b from min(s·L, n − (S − s)) on,     L raw_length, n tokens of a short lane, S steps an epoch
 
-So only the last rows of an epoch are short, and none is empty.  Tests: tests/tokens/test_lanes.py.
+So only the last rows of an epoch are short, and none is empty.  A share `ANEW` of the rows starts anew where its lane goes on:
+a model of long documents would else hardly ever begin without a state, as it does whenever it is asked (docs/log.md).
+Tests: tests/tokens/test_lanes.py.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ import numpy as np
 from telos.foundation.random import generator
 from telos.tokens.batches import Row, row_of
 from telos.tokens.store import TokenStore
+
+ANEW = 0.02
+"""Share of the rows that do not go on from the state that their lane left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class Lanes:
         last = place + 1 == self.steps_per_epoch
         length = self._short + (lane < self._longer) if last else self._cut(place + 1)
         order, piece = self._epoch(epoch), slice(begin + self._cut(place), begin + length)
-        return row_of(self.store, order.documents, order.ends, piece, number=number, follows=place > 0)
+        return row_of(self.store, order.documents, order.ends, piece, number=number,
+                      follows=place > 0 and generator(self.seed, "anew", number).random() >= ANEW)  # fmt: skip
 
     def _cut(self, place: int) -> int:
         """Tokens of a lane before this step of the epoch: enough are left for each step to have one."""

@@ -175,7 +175,8 @@ def test_a_recipe_loads_and_states_its_claim(path):
     assert made.hash()
     assert any(where.startswith(str(path)) for where in origin.values())
     header = path.read_text(encoding="utf-8").split("\n\n")[0]
-    for word in ("hardware", "minutes", "memory", "expected"):
+    # What an objective comes to is compared on one page, docs/objectives.md; its recipe says which models can express it.
+    for word in ("hardware", "minutes", *(("needs",) if path.parent.name == "objectives" else ("memory", "expected"))):
         assert re.search(rf"^# {word} +\S", header, re.MULTILINE), f"{path.name} does not state: {word}"
     for line in re.findall(r"^#   (telos .*?)(?:   .*)?$", header, re.MULTILINE):
         parse(shlex.split(line)[1:])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from telos.tokens.lanes import Lanes
+from telos.tokens.lanes import ANEW, Lanes
 from telos.tokens.store import TokenStore
 
 
@@ -64,8 +64,8 @@ def test_each_token_is_drawn_exactly_once_an_epoch_and_rows_go_on(store_of, leng
             for lane, row in enumerate(batch):
                 starts = here[lane][0] in store.starts
                 assert row.previous == (store.end_of_text if starts else store.read(here[lane][0] - 1, here[lane][0])[0])
-                assert row.follows == (step > 0)
-                if row.follows and not starts:
+                assert row.follows <= (step > 0)
+                if step > 0 and not starts:
                     assert here[lane][0] == found[step - 1][lane][-1] + 1
 
 
@@ -88,6 +88,14 @@ def test_documents_are_joined_anew_in_each_epoch_and_for_each_seed(store_of):
     ]
     assert len(set(orders)) == 3
     assert all(sorted(order) == list(range(50)) for order in orders)
+
+
+def test_a_share_of_the_rows_starts_anew(store_of):
+    lanes = Lanes(store_of([40] * 200), 4, 8, 1)
+    follow = [row.follows for step in range(1, 240) for row in lanes.batch_at(step)]
+    share = 1 - sum(follow) / len(follow)
+    assert abs(share - ANEW) < 4 * (ANEW / len(follow)) ** 0.5
+    assert not any(row.follows for row in lanes.batch_at(0))
 
 
 def test_history_does_not_matter(store_of):

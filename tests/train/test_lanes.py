@@ -34,6 +34,11 @@ def loader(store, vocabulary, raw_length=24, objective=None):
     return Loader(Lanes(store, raw_length, 4, 1), objective or Causal(), vocabulary, 1, torch.device("cpu"))
 
 
+@pytest.fixture(autouse=True)
+def every_row_goes_on(monkeypatch):
+    monkeypatch.setattr("telos.tokens.lanes.ANEW", 0.0)
+
+
 def test_there_are_kinds_that_carry_a_state():
     assert {"rnn", "lstm", "gru"} <= set(KINDS)
 

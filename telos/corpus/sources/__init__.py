@@ -105,11 +105,16 @@ class Source(Spec, family="telos.corpus.sources", default="files"):
     @property
     def annotation_fields(self) -> dict[str, str]:
         """Name of an annotation → the field that holds it, as the settings NAME_field say."""
-        return {name: held for name in annotations.NAMES if (held := getattr(self, f"{name}_field", None)) is not None}
+        source: Any = self
+        if "label_field" not in type(self).model_fields:
+            return {}
+        named = {"label": source.label_field, "target": source.target_field, "value": source.value_field,
+                 "tags": source.tags_field, "question": source.question_field, "answers": source.answers_field}  # fmt: skip
+        return {name: held for name, held in named.items() if held is not None}
 
     @property
     def annotations(self) -> frozenset[str]:
-        """What its documents have beside their text: of `telos.corpus.annotations.NAMES`, and "negative"."""
+        """What its documents have beside their text: as `telos.corpus.annotations` names it, and "negative"."""
         return frozenset(self.annotation_fields) | ({"negative"} if self.num_negatives else set())
 
     @property

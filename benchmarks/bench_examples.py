@@ -1,0 +1,92 @@
+"""Examples of every self-supervised objective, in tokens a second of one core.
+
+    python -m benchmarks examples       # prints one JSON line; about a minute
+
+Rows are drawn from a token store of the training novels of ../shared/data/litbank-novels (else of this Python's documentation)
+with as many of BPE's tokens as a context of 256 and of 1,024 holds; a figure is the median of ``ROUNDS`` rounds over the same
+rows of what `examples` and `collate` take together.  ``causal`` is the least that there is to do.  ``least_ratio``: the slowest
+objective beside 2 million tokens a second; infilling between characters encodes text anew, and is left out of it.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from telos.foundation import machine
+from telos.foundation.errors import TelosError
+from telos.foundation.progress import say
+from telos.foundation.random import generator
+from telos.models import Model
+from telos.objectives import Objective, collate
+from telos.recipe import Run
+from telos.stages import prepare
+from telos.tokens.batches import Batches
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "litbank-novels"
+CONTEXTS, ROWS, ROUNDS, WANTED = (256, 1024), 256, 5, 2e6
+EXEMPT: dict[str, dict[str, Any]] = {"infill_character": {"kind": "infill", "level": "character"}}
+MODELS = ({"kind": "transformer"}, {"kind": "transformer", "architecture": "encoder_decoder"})
+
+
+def objectives() -> dict[str, Objective]:
+    """Those that need nothing beside the text, fitted to the first model that can express them."""
+    found: dict[str, Objective] = {}
+    given = {kind: {"kind": kind} for kind in Objective.kinds()} | EXEMPT
+    for name, settings in given.items():
+        try:
+            objective = Objective.parse(settings)
+        except TelosError:
+            continue  # it has no settings of its own to be tried with
+        if objective.unit != "stream" or objective.annotation is not None:
+            continue
+        for model in map(Model.parse, MODELS):
+            try:
+                objective.check(model)
+            except TelosError:
+                continue
+            found[name] = objective.fitted(model)
+            break
+    return found
+
+
+def main() -> int:
+    import torch
+
+    torch.set_num_threads(1)
+    corpus = {"kind": "files", "path": str(DATA), "include": ["*.jsonl.gz"]} if DATA.is_dir() else {"kind": "installation"}
+    rates: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        plain = {"corpus": corpus, "tokenizer": {"kind": "bpe", "vocab_size": 4096}}
+        prepared = {}
+        for name, objective in objectives().items():
+            marked = bool(getattr(objective, "needs_marks", False))
+            if marked not in prepared:
+                run = Run.parse(plain | {"objective": objective.dump()})
+                prepared[marked] = prepare(run, Path(folder) / str(marked))
+            stores = prepared[marked]
+            vocabulary = stores.tokenizer.vocabulary.with_specials(objective.special_tokens()).with_tokenizer(stores.tokenizer)
+            rates[name] = {}
+            for context in CONTEXTS:
+                batches = Batches(stores.stores["train"], objective.raw_length(context), ROWS, 1)
+                rows = [batches.row_at(number) for number in range(ROWS)]
+                seconds = []
+                for _ in range(ROUNDS):
+                    began = time.perf_counter()
+                    for at in range(0, ROWS, 16):
+                        collate([objective.examples(row, generator(1, "examples", 0, row.number), vocabulary)
+                                 for row in rows[at : at + 16]])  # fmt: skip
+                    seconds.append(time.perf_counter() - began)
+                rates[name][str(context)] = sum(len(row.tokens) for row in rows) / statistics.median(seconds)
+            say(f"{name}: {', '.join(f'{rate / 1e6:.2f} M' for rate in rates[name].values())} tokens/s at {CONTEXTS}")
+    slowest = min(rate for name, by in rates.items() if name not in EXEMPT for rate in by.values())
+    about = {name: machine.describe()[name] for name in ("processor", "cores", "memory_bytes")}
+    print(json.dumps({"benchmark": "examples", "tokens_per_second": rates, "least_ratio": slowest / WANTED, "machine": about}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
