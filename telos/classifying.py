@@ -130,12 +130,13 @@ def documents(words: list[str], overrides: list[str], verb: str = "classify") ->
 
 
 def _cleaned(raw: RawDocument, clean: CleanText) -> Document:
-    """As in a corpus: places move with their text, a question is text too."""
+    """As in a corpus: places move with their text, a question and a target are text too."""
     text, beside = clean.text(raw.text), dict(raw.metadata)
     if "tags" in beside:
         beside["tags"] = moved(beside["tags"], raw.text, text)
-    if "question" in beside:
-        beside["question"] = clean.text(beside["question"])
+    for name in ("question", "target"):
+        if name in beside:
+            beside[name] = clean.text(beside[name])
     return Document("", text, "", metadata=beside)
 
 

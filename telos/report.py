@@ -124,7 +124,8 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
     languages = [told["language"]] if "language" in told else []
     if not recipe.objective.scores_text:
         labels = trained.model.vocabulary.labels
-        card = document_card(told, labels, languages, recipe.objective.annotation)
+        learned = "vectors" if recipe.objective.gives_vectors else recipe.objective.annotation
+        card = document_card(told, labels, languages, learned)
         save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
                    also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels))  # fmt: skip
         return

@@ -8,7 +8,7 @@ settings, or of texts that have changed since, is left alone.
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from telos.generate.engine import Generation
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from telos.evaluation import Evaluated
     from telos.measuring import Yardsticks
 
@@ -136,11 +138,30 @@ def _go(recipe: Run, out: Path, started: float, full: bool, shared: Path | None 
 # -- with a model -----------------------------------------------------------------------------------------------------
 
 
-def load(folder: str | Path) -> tuple[Any, Any]:
-    """(model, tokenizer) of a model folder: a network, or a model that counts."""
-    from telos.models.saved import load_model
+class Loaded(tuple[Any, Any]):
+    """(model, tokenizer) of a model ``folder``: a network, or a model that counts."""
 
-    return load_model(Path(folder))
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Loaded":
+        from telos.models.saved import load_model
+
+        made = cls(load_model(folder))
+        made.folder = folder
+        return made
+
+    def embed(self, texts: Sequence[str], size: int | None = None) -> "np.ndarray":
+        """The vectors of texts (texts, size), float32, under a model that was trained with objective=contrastive; see
+        `telos.embedding.Embedder.embed`."""
+        from telos.embedding import Embedder
+
+        return Embedder.of(self.folder, self).embed(texts, size)
+
+
+def load(folder: str | Path) -> Loaded:
+    """(model, tokenizer) of a model folder."""
+    return Loaded.of(Path(folder))
 
 
 def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
@@ -158,6 +179,7 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
             ("value", "tags", "answers"), "ask it for what it learned (telos predict)"
         )
         other = tells.get(annotation or "", "let it write (telos generate)" if learned[0].writes else "")
+        other = "ask it for vectors (telos embed)" if learned[0].gives_vectors else other
         other = f"{other}, or " if other else ""
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
                          f"{folder} was trained with objective={kind} alone", f"{other}train a model with objective=causal"
@@ -179,6 +201,16 @@ def predict(model: str | Path, words: list[str], overrides: list[str] | None = N
     from telos import predicting
 
     return predicting.predict(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def embed(
+    model: str | Path, words: list[str], overrides: list[str] | None = None, *, out: Path | None = None, size: int | None = None
+) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): the vector of each text, or of each document of a file or folder.  ``overrides``: settings of
+    `Files` and `CleanText`, as ``corpus.target_field=other``; ``out``: a file; ``size``: of their first values."""
+    from telos import embedding
+
+    return embedding.embed(Path(model), _fast(load(model)), words, overrides or [], out=out, size=size)
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:

@@ -12,7 +12,12 @@ import yaml  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
 from telos.foundation.page import templates
 
-TASKS = {"value": "text-classification", "tags": "token-classification", "answers": "question-answering"}
+TASKS = {
+    "vectors": "sentence-similarity",
+    "value": "text-classification",
+    "tags": "token-classification",
+    "answers": "question-answering",
+}
 """Annotation that was learned → the hub's name of the task (which has none of its own for numbers)."""
 
 
@@ -31,7 +36,7 @@ def document_card(
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def figures(headline: Mapping[str, Any]) -> list[str]:
+def figures(headline: Mapping[str, Any], what: str = "held-out documents") -> list[str]:
     """Each figure of a headline in words: accuracy 0.812 (95 % interval 0.790 to 0.833, 872 documents)."""
     found = []
     for name, value in headline.items():
@@ -39,5 +44,5 @@ def figures(headline: Mapping[str, Any]) -> list[str]:
             continue
         interval = headline.get(f"{name}_ci95")
         spread = f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}, " if interval else ""
-        found.append(f"{name.replace('_', ' ')} {value:.3f} ({spread}{headline.get('units', 0):,} held-out documents)")
+        found.append(f"{name.replace('_', ' ')} {value:.3f} ({spread}{headline.get('units', 0):,} {what})")
     return found

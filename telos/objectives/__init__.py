@@ -69,6 +69,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Whether it asks the model how probable a token is."""
     needs_values: ClassVar[bool] = False
     """Whether parts of its own read the model's last values."""
+    gives_vectors: ClassVar[bool] = False
+    """Whether a model that it trains is asked for vectors of texts (`telos embed`)."""
+    measures_together: ClassVar[bool] = False
+    """Whether held-out figures are of all rows together (`gather`, `figures`), and not of each by itself (`measure`)."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"
     """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
 
@@ -204,6 +208,14 @@ class Objective(Spec, family="telos.objectives", default="causal"):
                 sums.append(total.detach())
                 weighed.append(weights[name])
         return {name: (torch.stack(sums), torch.tensor(weighed)) for name, (sums, weighed) in found.items()}
+
+    def gather(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, Tensor]":
+        """What is kept of each held-out row for `figures`, (B, …) each, where `measures_together`."""
+        raise NotImplementedError
+
+    def figures(self, gathered: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """`measure`, of all rows that were gathered: name → (sum, weight) of each row, both (N,) float64."""
+        raise NotImplementedError
 
 
 def collate(examples: list[Example], device: str = "cpu") -> Batch:

@@ -14,12 +14,13 @@ Pooling = Literal["mean", "last", "first"]
 def pooled(model: Any, batch: Batch, pattern: Pattern, pooling: Pooling) -> "Tensor":
     """(B, D), fp32: what the network makes of each text, the tokens of segment 1; of a network that reads a text as a whole its
     one vector."""
-    values_BTD = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=pattern)).values_BTD.float()
-    return pool(values_BTD, batch["segments"] == 1, pooling)
+    hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=pattern))
+    return pool(hidden.values_BTD.float(), batch["segments"] == 1, pooling)
 
 
 def pool(values_BTD: "Tensor", read_BT: "Tensor", pooling: Pooling) -> "Tensor":
-    """(B, D): of the values that ``read_BT`` marks; of one value for the whole text that one."""
+    """(B, D): the mean of the values at the places that are read, the first, or the last of them; where there is one value a row,
+    that."""
     if values_BTD.shape[1] != read_BT.shape[1] or pooling == "first":
         return values_BTD[:, 0]
     lengths_B = read_BT.sum(1)

@@ -43,9 +43,13 @@ class Trainable:
             beside = self.terms.beside(inputs, lambda: self._hidden(inputs, state, keep=False), self.network.compute_dtype)
         hidden = self._hidden(inputs, state)
         hidden.beside = beside
-        for name, value in hidden.penalties.items():
-            self.penalties[name] = self.penalties[name] + value if name in self.penalties else value
+        self.penalize(hidden.penalties)
         return hidden
+
+    def penalize(self, penalties: dict[str, Tensor]) -> None:
+        """Penalties for the loop to add; those of `hidden` are noted by itself."""
+        for name, value in penalties.items():
+            self.penalties[name] = self.penalties[name] + value if name in self.penalties else value
 
     def nll(self, hidden: Hidden, targets_BT: Tensor) -> Tensor:
         """Nats of each target, (B, T).  Where there are terms, with the value of the nats and the gradient of the whole."""

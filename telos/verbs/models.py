@@ -72,6 +72,32 @@ def predict(
     answer(facts, as_json, shown)
 
 
+@app.command(epilog="Example:  telos embed runs/mine/model texts.jsonl --out vectors.npy")
+def embed(
+    words: Annotated[list[str] | None, words_of("MODEL TEXT", "A model folder, and texts, or a file or folder of them")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A .npy or .jsonl file for the vectors.", show_default=False)
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Of each vector the first values, as many as it was trained for.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The vector of each text, under a model that was trained with objective=contrastive: a JSON object a line, or a file.
+
+    Of a file with pairs (corpus.target_field=NAME) also how well each finds its own, and of one that says how alike they are
+    (corpus.value_field=NAME) the correlation with that.
+    """
+    from telos import run
+
+    given, overrides = split(words)
+    if not given:
+        raise TelosError("telos embed takes a model and texts, or a file of them", "nothing",
+                         "write for example: telos embed runs/mine/model 'what a film'")  # fmt: skip
+    facts, shown = run.embed(given[0], given[1:], overrides, out=out, size=size)
+    answer(facts, as_json, shown)
+
+
 @app.command(
     epilog="Example:  telos evaluate runs/mine/model blimp.jsonl.gz   or   "
     "telos evaluate runs/mine/model --yardsticks cloze,bits_per_byte --texts held_out.txt"
