@@ -8,7 +8,7 @@ settings, or of texts that have changed since, is left alone.
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from telos.generate.engine import Generation
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from telos.evaluation import Evaluated
 
 DISK_BYTES_PER_TEXT_BYTE = 4
@@ -134,11 +136,30 @@ def _go(recipe: Run, out: Path, started: float, full: bool) -> Result:
 # -- with a model -----------------------------------------------------------------------------------------------------
 
 
-def load(folder: str | Path) -> tuple[Any, Any]:
-    """(model, tokenizer) of a model folder: a network, or a model that counts."""
-    from telos.models.saved import load_model
+class Loaded(tuple[Any, Any]):
+    """(model, tokenizer) of a model ``folder``: a network, or a model that counts."""
 
-    return load_model(Path(folder))
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Loaded":
+        from telos.models.saved import load_model
+
+        made = cls(load_model(folder))
+        made.folder = folder
+        return made
+
+    def embed(self, texts: Sequence[str], size: int | None = None) -> "np.ndarray":
+        """The vectors of texts (texts, size), float32, under a model that was trained with objective=contrastive; see
+        `telos.embedding.Embedder.embed`."""
+        from telos.embedding import Embedder
+
+        return Embedder.of(self.folder, self).embed(texts, size)
+
+
+def load(folder: str | Path) -> Loaded:
+    """(model, tokenizer) of a model folder."""
+    return Loaded.of(Path(folder))
 
 
 def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
@@ -151,12 +172,11 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
         raise no_likelihood(loaded[0].spec)
     learned = _saved.read(Path(folder))
     if learned is not None and learned[0].writes not in ("on", "answers"):
-        kind, annotation = learned[0].kind(), learned[0].annotation
-        other = "ask it for classes (telos classify)" if annotation == "label" else "let it write (telos generate)"
-        other = f"{other}, or " if annotation == "label" or learned[0].writes else ""
+        verb = "classify" if learned[0].annotation == "label" else "embed" if learned[0].gives_vectors else "predict"
+        other = "let it write (telos generate), or " if learned[0].writes else f"ask it for what it learned (telos {verb}), or "
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
-                         f"{folder} was trained with objective={kind} alone", f"{other}train a model with objective=causal"
-                         )  # fmt: skip
+                         f"{folder} was trained with objective={learned[0].kind()} alone",
+                         f"{other}train a model with objective=causal")  # fmt: skip
     return loaded
 
 
@@ -166,6 +186,24 @@ def classify(model: str | Path, words: list[str], overrides: list[str] | None = 
     from telos import classifying
 
     return classifying.classify(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def predict(model: str | Path, words: list[str], overrides: list[str] | None = None) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): what a model tells of each text, or of each document of a file or folder: its class, number,
+    tags or answer.  ``overrides``: settings of `Files` and `CleanText`, as ``corpus.value_field=score``."""
+    from telos import predicting
+
+    return predicting.predict(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def embed(
+    model: str | Path, words: list[str], overrides: list[str] | None = None, *, out: Path | None = None, size: int | None = None
+) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): the vector of each text, or of each document of a file or folder.  ``overrides``: settings of
+    `Files` and `CleanText`, as ``corpus.target_field=other``; ``out``: a file; ``size``: of their first values."""
+    from telos import embedding
+
+    return embedding.embed(Path(model), _fast(load(model)), words, overrides or [], out=out, size=size)
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:

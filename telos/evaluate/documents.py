@@ -75,6 +75,8 @@ def measure(
     in evaluation mode."""
     import torch
 
+    if objective.measures_together:
+        return _together(model, objective, rows, vocabulary, seed, what)
     sums: dict[str, np.ndarray] = {}
     weights: dict[str, np.ndarray] = {}
     rng = generator(seed, "measured")
@@ -87,10 +89,39 @@ def measure(
     return Measured(*({name: _by_document(values, of) for name, values in found.items()} for found in (sums, weights)))
 
 
+def _together(  # noqa: PLR0917
+    model: Any, objective: Objective, rows: Sequence[Row], vocabulary: Vocabulary, seed: int, what: str
+) -> Measured:
+    """The figures of all rows at once, a row being a document."""
+    import torch
+
+    kept: dict[str, np.ndarray] = {}
+    rng = generator(seed, "measured")
+    with torch.no_grad():
+        for places, batch in in_batches(objective, rows, vocabulary, seed=seed, device=str(model.device), what=what):
+            for name, tensor in objective.gather(model, batch, rng).items():
+                values = tensor.cpu().numpy()
+                kept.setdefault(name, np.zeros((len(rows), *values.shape[1:]), values.dtype))[places] = values
+    found = objective.figures(kept)
+    return Measured({name: sums for name, (sums, _) in found.items()}, {name: weights for name, (_, weights) in found.items()})
+
+
 def _by_document(values: np.ndarray, of: np.ndarray) -> np.ndarray:
     """Rows of one document added up, in the order in which documents come first; the bootstrap is over documents."""
     _, first, number = np.unique(of, return_index=True, return_inverse=True)
     return values if len(first) == len(values) else np.bincount(number, values)[np.argsort(first, kind="stable")]
+
+
+def told(model: Any, objective: Any, rows: Sequence[Row], vocabulary: Vocabulary, *, seed: int = 1) -> list[np.ndarray]:
+    """What an objective tells of every row (its ``told``), as long as the longest row of its batch."""
+    import torch
+
+    found: list[np.ndarray] = [np.zeros(0)] * len(rows)
+    with torch.no_grad():
+        for places, batch in in_batches(objective, rows, vocabulary, seed=seed, device=str(model.device), what="documents"):
+            for place, values in zip(places, objective.told(model, batch).cpu().numpy(), strict=True):
+                found[place] = values
+    return found
 
 
 def answers(

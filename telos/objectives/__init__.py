@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from telos.optim.schedules import Progress
 
+Annotation = Literal["label", "target", "value", "tags", "question", "answers"]
+"""What documents may have beside their text: the setting corpus.NAME_field says where."""
+
 Example = dict[str, np.ndarray]
 """Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
@@ -62,12 +65,27 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Whether it asks the model how probable a token is."""
     needs_values: ClassVar[bool] = False
     """Whether parts of its own read the model's last values."""
+    gives_vectors: ClassVar[bool] = False
+    """Whether a model that it trains is asked for vectors of texts (`telos embed`)."""
+    measures_together: ClassVar[bool] = False
+    """Whether held-out figures are of all rows together (`gather`, `figures`), and not of each by itself (`measure`)."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"
     """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
-    annotation: ClassVar[Literal["label", "target"] | None] = None
-    """What every document must have beside its text."""
-    rows_together: ClassVar[int] = 1
-    """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+
+    @property
+    def annotation(self) -> "Annotation | None":
+        """What is learned of a document beside its text, and so every one must have."""
+        return None
+
+    @property
+    def annotations(self) -> "tuple[Annotation, ...]":
+        """All that it reads beside the text."""
+        return () if self.annotation is None else (self.annotation,)
+
+    @property
+    def rows_together(self) -> int:
+        """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+        return 1
 
     @property
     def scores_text(self) -> bool:
@@ -160,6 +178,14 @@ class Objective(Spec, family="telos.objectives", default="causal"):
                 sums.append(total.detach())
                 weighed.append(weights[name])
         return {name: (torch.stack(sums), torch.tensor(weighed)) for name, (sums, weighed) in found.items()}
+
+    def gather(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, Tensor]":
+        """What is kept of each held-out row for `figures`, (B, …) each, where `measures_together`."""
+        raise NotImplementedError
+
+    def figures(self, gathered: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """`measure`, of all rows that were gathered: name → (sum, weight) of each row, both (N,) float64."""
+        raise NotImplementedError
 
 
 def collate(examples: list[Example], device: str = "cpu") -> Batch:

@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
-from telos.models import Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.models import Pattern
+from telos.objectives import Annotation, Batch, Example, Loss, Objective
+from telos.objectives._pooled import Pooling, pooled
 from telos.objectives._width import width_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -35,9 +36,9 @@ class Classification(Objective):
     needs_likelihood: ClassVar[bool] = False
     needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
-    annotation: ClassVar[Literal["label", "target"] | None] = "label"
+    annotation: ClassVar[Annotation | None] = "label"
 
-    pooling: Literal["mean", "last", "first"] = "mean"
+    pooling: Pooling = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
 
     def build(self, model: Any, vocabulary: Vocabulary) -> "Head":
@@ -83,21 +84,7 @@ class Classification(Objective):
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(B, C), fp32.  ``model`` has the head as ``owned``."""
-        inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
-        values_BTD = model.hidden(inputs).values_BTD.float()
-        if values_BTD.shape[1] == batch["segments"].shape[1]:
-            pooled_BD = self._pooled(values_BTD, batch["segments"] == 1)
-        else:
-            pooled_BD = values_BTD[:, 0]
-        return model.owned(pooled_BD)
-
-    def _pooled(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
-        if self.pooling == "first":
-            return values_BTD[:, 0]
-        lengths_B = read_BT.sum(1)
-        if self.pooling == "last":
-            return values_BTD[torch.arange(len(lengths_B), device=lengths_B.device), lengths_B - 1]
-        return (values_BTD * read_BT[..., None]).sum(1) / lengths_B[:, None]
+        return model.owned(pooled(model, batch, self.pattern(model.spec), self.pooling))
 
 
 class Head(nn.Module):

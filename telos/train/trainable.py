@@ -40,9 +40,13 @@ class Trainable:
             hidden = self._in_lanes(inputs, *self._reading)
         else:
             hidden = self.network.hidden(inputs, state)
-        for name, value in hidden.penalties.items():
-            self.penalties[name] = self.penalties[name] + value if name in self.penalties else value
+        self.penalize(hidden.penalties)
         return hidden
+
+    def penalize(self, penalties: dict[str, Tensor]) -> None:
+        """Penalties for the loop to add; those of `hidden` are noted by itself."""
+        for name, value in penalties.items():
+            self.penalties[name] = self.penalties[name] + value if name in self.penalties else value
 
     # -- lanes ------------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,52 @@ def classify(
     answer(facts, as_json, shown)
 
 
+@app.command(epilog="Example:  telos predict runs/mine/model 'what a film' 'never again'")
+def predict(
+    words: Annotated[list[str] | None, words_of("MODEL TEXT", "A model folder, and texts, or a file or folder of them")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a model tells of each text: its class, a number, the tags of its words, or the answer to a question.
+
+    That hangs on the objective it was trained with: classification, regression, tagging or span_extraction (of which the first
+    text is the question and the second the context).  Of a file with the truth (corpus.value_field=NAME …) also the figures.
+    """
+    from telos import run
+
+    given, overrides = split(words)
+    if not given:
+        raise TelosError("telos predict takes a model and texts, or a file of them", "nothing",
+                         "write for example: telos predict runs/mine/model 'what a film'")  # fmt: skip
+    facts, shown = run.predict(given[0], given[1:], overrides)
+    answer(facts, as_json, shown)
+
+
+@app.command(epilog="Example:  telos embed runs/mine/model texts.jsonl --out vectors.npy")
+def embed(
+    words: Annotated[list[str] | None, words_of("MODEL TEXT", "A model folder, and texts, or a file or folder of them")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A .npy or .jsonl file for the vectors.", show_default=False)
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Of each vector the first values, as many as it was trained for.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The vector of each text, under a model that was trained with objective=contrastive: a JSON object a line, or a file.
+
+    Of a file with pairs (corpus.target_field=NAME) also how well each finds its own, and of one that says how alike they are
+    (corpus.value_field=NAME) the correlation with that.
+    """
+    from telos import run
+
+    given, overrides = split(words)
+    if not given:
+        raise TelosError("telos embed takes a model and texts, or a file of them", "nothing",
+                         "write for example: telos embed runs/mine/model 'what a film'")  # fmt: skip
+    facts, shown = run.embed(given[0], given[1:], overrides, out=out, size=size)
+    answer(facts, as_json, shown)
+
+
 @app.command(epilog="Example:  telos evaluate runs/mine/model blimp.jsonl.gz")
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
