@@ -27,7 +27,7 @@ from telos.train.gradients import accumulate
 from telos.train.loader import Loader
 from telos.train.trainable import Trainable
 
-STEPS, CONTEXT, ROWS = 20, 32, 4
+STEPS, CONTEXT, ROWS = 20, 48, 4
 SMALL = {"num_layers": 1, "hidden_size": 16, "embedding_size": 16, "num_heads": 2, "context_length": CONTEXT, "window": 4,
          "num_filters": 8, "buckets": 256, "dropout": 0.0}  # fmt: skip
 """Settings of a model, wherever it has one of that name."""
@@ -64,11 +64,11 @@ NOUNS, VERBS = ("cat", "dog", "ant", "owl"), ("ran", "sat", "fell")
 
 
 def documents() -> Iterator[dict[str, Any]]:
-    """Short sentences, with all that an objective may ask to stand beside a text."""
+    """Sentences of which a row has several, with all that an objective may ask to stand beside a text."""
     for number in range(120):
         rng = np.random.default_rng(number)
-        sentences = [f"{rng.choice(('the', 'a'))} {rng.choice(NOUNS)} {rng.choice(VERBS)}." for _ in range(3 + number % 3)]
-        text, first = " ".join(sentences), sentences[0].split()[1]
+        sentences = [f"{rng.choice(NOUNS)} {rng.choice(VERBS)}." for _ in range(4 + number % 3)]
+        text, first = " ".join(sentences), sentences[0].split()[0]
         yield {
             "text": text,
             "label": first,
