@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _UNITS = {"stream": "pieces of the stream of all tokens", "document": "whole documents"}
 
+_HALVES = ("sum", "weight")
+
 
 class Ramp(Spec):
     """A weight that goes in a straight line from ``first`` at ``begin`` to ``last`` at ``end``, and stays there.  Both in steps,
@@ -111,8 +113,8 @@ class Mix(Objective):
         if len({objective.unit for objective in objectives}) > 1:
             units = ", ".join(f"'{part.called}' of {_UNITS[part.objective.unit]}" for part in self.parts)
             raise ValueError(f"the parts' rows must be of one sort, but are {units}")
-        if len(asked := {objective.annotation for objective in objectives} - {None}) > 1:
-            raise ValueError(f"the parts must ask one thing of the documents, but ask {' and '.join(sorted(map(str, asked)))}")
+        if len(learned := {objective.annotation for objective in objectives} & {"label", "tags"}) > 1:
+            raise ValueError(f"the parts must learn one set of names, but learn {' and '.join(sorted(map(str, learned)))}")
         _refuse_no_weight(self.parts)
         return self
 
@@ -136,8 +138,18 @@ class Mix(Objective):
         return self.parts[0].objective.unit
 
     @property
-    def annotation(self) -> Any:  # type: ignore[override]
-        return next((a for part in self.parts if (a := part.objective.annotation) is not None), None)
+    def annotation(self) -> Any:
+        """Of several that of names (labels, tags), of which there is one set."""
+        asked = [part.objective.annotation for part in self.parts if part.objective.annotation is not None]
+        return next((name for name in asked if name in ("label", "tags")), next(iter(asked), None))
+
+    @property
+    def annotations(self) -> Any:
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.objective.annotations))
+
+    @property
+    def measures_together(self) -> bool:  # type: ignore[override]
+        return any(part.objective.measures_together for part in self.parts)
 
     @property
     def rows_together(self) -> int:  # type: ignore[override]
@@ -268,6 +280,36 @@ class Mix(Objective):
             for name, values in part.objective.measure(seen, own, rng).items():
                 above, below = (spread(value, rows, batch.rows) for value in values)
                 found[f"{part.called}.{name}"] = (above, below)
+        return found
+
+    def gather(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, Tensor]":
+        """What each part keeps for its `figures`; of one whose rows are measured by themselves, sums and weights."""
+        from telos.objectives._parts import spread
+
+        found: dict[str, Tensor] = {}
+        for _, part, rows, seen, own in self._serving(model, batch):
+            if part.objective.measures_together:
+                kept = part.objective.gather(seen, own, rng)
+            else:
+                measured = part.objective.measure(seen, own, rng)
+                kept = {
+                    f"{which}.{name}": values[place] for name, values in measured.items() for place, which in enumerate(_HALVES)
+                }
+            found |= {f"{part.called}.{name}": spread(values, rows, batch.rows) for name, values in kept.items()}
+        return found
+
+    def figures(self, gathered: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for part in self.parts:
+            start = len(part.called) + 1
+            own = {name[start:]: values for name, values in gathered.items() if name.startswith(f"{part.called}.")}
+            if part.objective.measures_together:
+                figures = part.objective.figures(own)
+            else:
+                names = [name.partition(".")[2] for name in own if name.startswith(_HALVES[0])]
+                figures = {name: (own[f"{_HALVES[0]}.{name}"].astype(np.float64), own[f"{_HALVES[1]}.{name}"].astype(np.float64))
+                           for name in names}  # fmt: skip
+            found |= {f"{part.called}.{name}": values for name, values in figures.items()}
         return found
 
     def _serving(self, model: Any, batch: Batch) -> "Iterator[tuple[int, Part, Tensor | slice, PartOf, Batch]]":
