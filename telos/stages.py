@@ -52,7 +52,7 @@ def prepare(run: Run, folder: Path) -> Prepared:
     seconds["corpus"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    paired, labelled = "target" in run.corpus.annotations, run.objective.annotation == "label"
+    paired, labelled = bool({"target", "negative"} & run.corpus.annotations), run.objective.annotation == "label"
     tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
     _stage(folder, "tokenizer", tokenizer_key,
            lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled))  # fmt: skip
@@ -65,7 +65,8 @@ def prepare(run: Run, folder: Path) -> Prepared:
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
-            write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside)
+            write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside,
+                            run.corpus.num_negatives if "negative" in beside else 0)  # fmt: skip
             _stage(folder, name, _key(tokenizer_key, split, *sorted(beside)), write)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
@@ -119,13 +120,14 @@ def _require_whole_documents(run: Run, corpus: Corpus) -> None:
 def train_tokenizer(
     spec: Tokenizer, corpus: Corpus, to: Path, *, targets: bool = False, labels: bool = False
 ) -> TrainedTokenizer:
-    """``targets``: also on the texts that documents are paired with.  ``labels``: for telling their classes."""
+    """``targets``: also on the texts beside documents.  ``labels``: for telling their classes."""
 
     def texts() -> Iterator[str]:
         for document in corpus.documents("train"):
             yield document.text
             if targets:
                 yield str(document.metadata.get("target", ""))
+                yield from document.metadata.get("negatives", [])
 
     trained = (spec.train_for_labels if labels else spec.train)(texts, corpus.bytes("train"))
     with files.commit_folder(to) as folder:
@@ -134,7 +136,8 @@ def train_tokenizer(
 
 
 def _write_store(  # noqa: PLR0917
-    corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool, to: Path
+    corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool,
+    negatives: int, to: Path
 ) -> TokenStore:  # fmt: skip
     return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
-                            targets=targets, what=f"tokens ({split})")  # fmt: skip
+                            targets=targets, negatives=negatives, what=f"tokens ({split})")  # fmt: skip

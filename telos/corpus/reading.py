@@ -7,6 +7,7 @@ Tests: tests/corpus/test_reading.py.
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -127,9 +128,13 @@ class Reader:
 
 
 def _json(document: RawDocument, clean: Clean) -> str | None:
-    """The metadata; a target is text too, and cleaned as text is."""
+    """The metadata; a target, a question and negatives are text too, and cleaned as text is."""
     if not document.metadata:
         return None
-    target = document.metadata.get("target")
-    cleaned = {"target": clean.text(target)} if isinstance(target, str) else {}
-    return orjson.dumps(document.metadata | cleaned, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str).decode()
+    data = document.metadata
+    cleaned: dict[str, Any] = {
+        name: clean.text(text) for name in ("target", "question") if isinstance(text := data.get(name), str)
+    }
+    if (negatives := data.get("negatives")) is not None:
+        cleaned["negatives"] = [clean.text(str(one)) for one in negatives]
+    return orjson.dumps(data | cleaned, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str).decode()

@@ -1,8 +1,9 @@
 """Labelled spans move with their text: where a stage changes a text, its spans are found again, or counted as lost.
 
 A document's metadata may have the field "spans": a list of objects with ``start`` and ``end`` (characters, end excluded) and
-whatever else.  A span stays where its characters stand unchanged and together in the new text, aligned by the longest common
-blocks (Ratcliff and Obershelp's matching, difflib); one that is empty, or whose text was changed or masked, is lost.
+whatever else; "tags" and "answers" are such lists, too (`telos.corpus.annotations`).  A span stays where its characters stand
+unchanged and together in the new text, aligned by the longest common blocks (Ratcliff and Obershelp's matching, difflib); one
+that is empty, or whose text was changed or masked, is lost; of an answer the text remains.
 Test: tests/corpus/test_spans.py.
 """
 
@@ -15,8 +16,8 @@ import pyarrow as pa
 
 from telos.corpus.texts import Texts
 
-FIELD = "spans"
-_MARK = f'"{FIELD}":'
+FIELDS = ("spans", "tags", "answers")
+_MARKS = tuple(f'"{field}":' for field in FIELDS)
 _LONGEST = 20_000
 """Characters of the part that differs, up to which single characters are aligned; beyond it lines are."""
 
@@ -25,17 +26,22 @@ def follow(before: Texts, after: Texts, counts: Counter[str]) -> Texts:
     """``after`` with the spans of its documents where they stand in its texts; both hold the same documents.  ``counts``
     takes "spans_moved" and "spans_lost"."""
     metadata = before.table["metadata"].to_pylist() if "metadata" in before.table.column_names else []
-    rows = [row for row, one in enumerate(metadata) if one and _MARK in one]
+    rows = [row for row, one in enumerate(metadata) if one and any(mark in one for mark in _MARKS)]
     changed = [row for row in rows if before.text[row] != after.text[row]]
     if not changed:
         return after
     for row in changed:
         data = orjson.loads(metadata[row])
-        if not isinstance(data.get(FIELD), list):
-            continue
-        kept = moved(data[FIELD], before.text[row].as_py(), after.text[row].as_py())
-        counts.update({name: n for name, n in (("spans_lost", len(data[FIELD]) - len(kept)), ("spans_moved", len(kept))) if n})
-        metadata[row] = orjson.dumps(data | {FIELD: kept}, option=orjson.OPT_SORT_KEYS).decode()
+        for field in FIELDS:
+            if not isinstance(data.get(field), list):
+                continue
+            spans = data[field]
+            kept = moved(spans, before.text[row].as_py(), after.text[row].as_py())
+            counts.update({name: n for name, n in (("spans_lost", len(spans) - len(kept)), ("spans_moved", len(kept))) if n})
+            data[field] = kept
+            if field == "answers" and len(kept) < len(spans):
+                data[field] = _with_texts(spans, kept)
+        metadata[row] = orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode()
     return after.replace(metadata=pa.array(metadata, pa.string()))
 
 
@@ -51,6 +57,13 @@ def moved(spans: list[Any], old: str, new: str) -> list[dict[str, Any]]:
         if shift is not None and 0 <= start < end <= len(old) and old[start:end] == new[start + shift : end + shift]:
             found.append(span | {"start": start + shift, "end": end + shift})
     return found
+
+
+def _with_texts(answers: list[Any], kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers that were moved, and the texts alone of the others: what the answer is does not hang on where it stands."""
+    left = Counter(str(one["text"]) for one in answers)
+    left.subtract(Counter(str(one["text"]) for one in kept))
+    return kept + [{"text": text} for text, n in left.items() for _ in range(n)]
 
 
 def _blocks(old: str, new: str) -> list[tuple[int, int, int]]:

@@ -63,10 +63,16 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """Whether parts of its own read the model's last values."""
     unit: ClassVar[Literal["stream", "document"]] = "stream"
     """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
-    annotation: ClassVar[Literal["label", "target"] | None] = None
-    """What every document must have beside its text."""
-    rows_together: ClassVar[int] = 1
-    """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+
+    @property
+    def annotation(self) -> Literal["label", "target"] | None:
+        """What every document must have beside its text."""
+        return None
+
+    @property
+    def rows_together(self) -> int:
+        """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
+        return 1
 
     compares: ClassVar[bool] = True
     """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""

@@ -6,7 +6,9 @@ row may be short.  Batch s holds rows s·B … s·B+B-1 of the endless sequence 
 need be remembered.  Tests: tests/tokens/test_batches.py.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +21,9 @@ class Row:
     """``tokens`` (n,): the drawn ids, n = raw length (less in an epoch's last row).  ``previous``: the token before them
     in the stream (``end_of_text`` at the start).  ``documents`` (n,) int64: ordinal in the store of each token's document.
     ``number``: the row's place in the endless sequence, which keys its random draws.  A row that is one document may have its
-    ``label`` (class id) and its ``target`` (the ids of the text that it is paired with).  ``follows``: in lanes, whether the row
-    goes on where the same row of the step before ended; None where rows are independent."""
+    ``label`` (class id), its ``target`` (the ids of the text that it is paired with), ``negatives`` (those of texts that it is
+    not to be taken for) and what else stands ``beside`` it (`telos.tokens.annotations.Annotations.of`).  ``follows``: in lanes,
+    whether the row goes on where the same row of the step before ended; None where rows are independent."""
 
     tokens: np.ndarray
     previous: int
@@ -28,6 +31,8 @@ class Row:
     number: int
     label: int | None = None
     target: np.ndarray | None = None
+    negatives: tuple[np.ndarray, ...] = ()
+    beside: Mapping[str, Any] = field(default_factory=dict)
     follows: bool | None = None
 
 

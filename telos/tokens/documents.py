@@ -25,8 +25,10 @@ def document_row(store: TokenStore, document: int, longest: int, number: int = 0
     start, stop = int(store.starts[document]), int(store.starts[document + 1]) - 1
     tokens = store.read(start, min(stop, start + longest))
     target = None if store.targets is None else store.targets.document(document)
+    negatives = tuple(stream.document(document) for stream in store.negatives)
     places = np.full(len(tokens), document, np.int64)
-    return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target)
+    return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target, negatives=negatives,
+               beside=store.annotations.of(document))  # fmt: skip
 
 
 class DocumentBatches:

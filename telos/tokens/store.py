@@ -6,7 +6,9 @@ lie ``starts.bin`` (int64, documents + 1), ``bytes.bin`` (int64, UTF-8 bytes of 
 ASCII characters each) and ``store.json`` (counts, types, the tokenizer's hash).  The manifest has SHA-256 of each file.
 
 Where documents have a label, ``labels.json`` names the classes and ``labels.bin`` (int32) has each document's, −1 for none; where
-they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own.
+they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own; so are
+``negative0_…``, ``negative1_…`` where texts come with them that they are not to be taken for.  Numbers, tags of words, questions
+and answers are in `telos.tokens.annotations`.
 Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py.
 """
 
@@ -20,6 +22,7 @@ from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, read_json, read_manifest, require_free, verify_folder, write_json
 from telos.foundation.progress import progress
+from telos.tokens.annotations import Annotations, AnnotationWriter
 from telos.tokens.pretokenize import replace_surrogates
 from telos.tokens.stream import INT64, Stream, StreamWriter, append, open_map
 from telos.tokens.tokenizers import TrainedTokenizer
@@ -32,6 +35,8 @@ FACTS_FILE = "store.json"
 LABELS_FILE = "labels.json"
 TARGET = "target_"
 """What the names of the target stream's files begin with."""
+NEGATIVE = "negative{}_"
+"""The same of each stream of negatives."""
 _ID, _INT32 = np.dtype("S32"), np.dtype("<i4")
 _NONE = -1
 """On disk: the class of a document without a label."""
@@ -44,7 +49,8 @@ class TokenStore(Stream):
     ``starts`` (num_documents + 1,) int64: place in the stream of each document's first token, and the stream's length.
     ``document_bytes`` (num_documents,) int64.  ``document_ids`` (num_documents,) S32.  ``tokenizer_hash`` and
     ``end_of_text``: of the tokenizer that wrote it.  ``labels``: names of the classes by id, None where documents have none.
-    ``targets``: stream of the texts that documents are paired with, or None.
+    ``targets``: stream of the texts that documents are paired with, or None.  ``negatives``: streams of texts that they are not
+    to be taken for; an empty one is its end alone.  ``annotations``: what else stands beside documents.
     """
 
     def __init__(self, folder: Path, facts: dict[str, Any]):
@@ -64,6 +70,11 @@ class TokenStore(Stream):
         self.targets: Stream | None = None
         if "target_tokens" in facts:
             self.targets = Stream(self.folder, facts["target_tokens"], self.shard_tokens, self.dtype, TARGET)
+        self.negatives = tuple(
+            Stream(self.folder, tokens, self.shard_tokens, self.dtype, NEGATIVE.format(i))
+            for i, tokens in enumerate(facts.get("negative_tokens", []))
+        )
+        self.annotations = Annotations(self.folder, facts, self.shard_tokens, self.dtype)
 
     def label(self, i: int) -> int | None:
         """The class of one document, None where it has none."""
@@ -85,18 +96,24 @@ class TokenStore(Stream):
         total_bytes: int | None = None,
         labels: Sequence[str] | None = None,
         targets: bool = False,
+        negatives: int = 0,
+        annotations: Sequence[str] = (),
+        tags: Sequence[str] = (),
         what: str = "encoding",
     ) -> "TokenStore":
         """Encode documents into a new store, which replaces ``folder`` when it is whole.
 
         ``labels``: names of the classes in the order of their ids, to note each document's ``metadata["label"]``; one that is
         not among them has an id behind theirs.  ``targets``: encode ``metadata["target"]`` too, which each must then have.
+        ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is noted
+        of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
         """
         with commit_folder(folder) as temporary, progress(what, total_bytes, "B") as advance:
-            writer = _Writer(temporary, tokenizer, shard_tokens, labels, targets)
+            writer = _Writer(temporary, tokenizer, shard_tokens, labels, targets, negatives)
+            writer.beside = AnnotationWriter(temporary, tokenizer, annotations, tags, writer.stream)
             for group in _groups(documents):
                 first = writer.num_tokens == 0
                 advance(writer.add(group))
@@ -107,7 +124,7 @@ class TokenStore(Stream):
                                  f"{writer.num_skipped} documents, none with text", "add text")  # fmt: skip
             if writer.labels is not None:
                 write_json(temporary / LABELS_FILE, {"names": list(writer.labels)})
-            write_json(temporary / FACTS_FILE, writer.facts())
+            write_json(temporary / FACTS_FILE, writer.facts() | writer.beside.finish())
         return cls.open(folder)
 
     @classmethod
@@ -136,12 +153,22 @@ class TokenStore(Stream):
 class _Writer:
     """Appends encoded documents to the files of a store; its memory does not grow with their number."""
 
-    def __init__(self, folder: Path, tokenizer: TrainedTokenizer, shard_tokens: int, labels: Sequence[str] | None, targets: bool):
+    def __init__(  # noqa: PLR0917
+        self,
+        folder: Path,
+        tokenizer: TrainedTokenizer,
+        shard_tokens: int,
+        labels: Sequence[str] | None,
+        targets: bool,
+        negatives: int,
+    ):
         self.folder, self.tokenizer = folder, tokenizer
         self.dtype = np.dtype("<u2" if tokenizer.vocabulary.size <= 2**16 else "<u4")
         self.stream = StreamWriter(folder, shard_tokens, self.dtype)
         self.labels = None if labels is None else {name: i for i, name in enumerate(labels)}
         self.targets = StreamWriter(folder, shard_tokens, self.dtype, TARGET) if targets else None
+        self.negatives = [StreamWriter(folder, shard_tokens, self.dtype, NEGATIVE.format(i)) for i in range(negatives)]
+        self.beside = AnnotationWriter(folder, tokenizer, (), (), self.stream)
         self.num_documents = self.num_bytes = self.num_skipped = 0
 
     @property
@@ -162,11 +189,13 @@ class _Writer:
         append(self.folder / "bytes.bin", text_bytes)
         append(self.folder / "ids.bin", names.astype(_ID))
         end = self.tokenizer.vocabulary.end_of_text
-        self.stream.add(self.tokenizer.encode_batch(texts), end)
+        self.stream.add(self.beside.add(kept, texts), end)
         if self.labels is not None:
             append(self.folder / "labels.bin", np.array([self._label(document) for document in kept], _INT32))
         if self.targets is not None:
             self.targets.add(self.tokenizer.encode_batch([_target(document) for document in kept]), end)
+        for i, stream in enumerate(self.negatives):
+            stream.add(self.tokenizer.encode_batch([_negative(document, i) for document in kept]), end)
         self.num_documents += len(kept)
         self.num_bytes += int(text_bytes.sum())
         return int(text_bytes.sum())
@@ -178,7 +207,8 @@ class _Writer:
 
     def expected_bytes(self, total_bytes: int) -> int:
         """Bytes of disk still to be written when the text has ``total_bytes``, at the rates so far and a tenth more."""
-        tokens = self.num_tokens + (self.targets.num_tokens if self.targets is not None else 0)
+        beside = [*self.negatives, *([self.targets] if self.targets is not None else [])]
+        tokens = self.num_tokens + sum(stream.num_tokens for stream in beside)
         per_byte = (tokens * self.dtype.itemsize + 60 * self.num_documents) / self.num_bytes
         return round(1.1 * per_byte * max(0, total_bytes - self.num_bytes))
 
@@ -196,6 +226,8 @@ class _Writer:
         }
         if self.labels is not None:
             found["labelled"] = True
+        if self.negatives:
+            found["negative_tokens"] = [stream.num_tokens for stream in self.negatives]
         return found if self.targets is None else found | {"target_tokens": self.targets.num_tokens}
 
 
@@ -205,6 +237,11 @@ def _target(document: Document) -> str:
         raise TelosError("every document must have the text that it is paired with", f"none beside {document.source}",
                          "mend or remove it, or name another field: corpus.target_field=NAME")  # fmt: skip
     return replace_surrogates(text)
+
+
+def _negative(document: Document, i: int) -> str:
+    texts = document.metadata.get("negatives", [])
+    return replace_surrogates(texts[i]) if i < len(texts) else ""
 
 
 def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:

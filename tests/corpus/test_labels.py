@@ -62,8 +62,26 @@ def test_a_label_is_a_word(fill, value, label):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_negatives(fill, name):
+    found = read(fill("t", {name: FILES[name]}), negative_field=["other", "mood"], label_field="mood")
+    assert [(raw.text, raw.metadata) for raw in found] == [
+        (text, {"label": label, "negatives": [other, label]}) for text, label, other in ROWS
+    ]
+
+
+def test_an_empty_negative_keeps_its_place(fill):
+    rows = [{"text": "x", "a": None, "b": "far"}, {"text": "y", "a": "near\ud800", "b": " "}]
+    path = fill("t", {"a.jsonl": "".join(json.dumps(row) + "\n" for row in rows)})
+    found = read(path, negative_field=["a", "b"])
+    assert [raw.metadata["negatives"] for raw in found] == [["", "far"], ["near�", ""]]
+    assert Files(path, negative_field="a").num_negatives == 1
+    assert Files(path, negative_field=["a", "b"]).annotations == {"negative"}
+    assert Files(path).annotations == frozenset()
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_field_that_is_not_there(fill, name):
-    for setting in ("label_field", "target_field"):
+    for setting in ("label_field", "target_field", "negative_field"):
         with pytest.raises(TelosError) as error:
             read(fill("t", {name: FILES[name]}), **{setting: "feeling"})
         assert "must have the field 'feeling'" in error.value.must

@@ -1,4 +1,4 @@
-"""Labels and targets in a token store: class ids by name, a stream of targets of its own, and nothing where there are none."""
+"""Labels, targets and negatives in a token store: class ids by name, streams of their own, and nothing where there are none."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.files import read_json
+from telos.tokens.documents import document_row
 from telos.tokens.store import TokenStore
 
 TEXTS = ["很好看", "an awful film", "so-so", "没有标签"]
@@ -42,9 +43,21 @@ def test_targets_are_a_stream_of_their_own(store, byte):
     assert TokenStore.open(store.folder, verify=True).targets.document(2).tolist() == [*TARGETS[2].encode(), end]
 
 
+def test_negatives_are_streams_of_their_own(tmp_path, byte):
+    negatives = [["far", ""], ["遥远"], [], ["a", "b"]]
+    given = [Document(d.id, d.text, d.source, metadata={"negatives": more})
+             for d, more in zip(documents(), negatives, strict=True)]  # fmt: skip
+    store = TokenStore.write(tmp_path / "s", given, byte, negatives=2, shard_tokens=5)
+    end = byte.vocabulary.end_of_text
+    expected = [["far", ""], ["遥远", ""], ["", ""], ["a", "b"]]
+    for i, texts in enumerate(expected):
+        assert [ids.tolist() for ids in document_row(store, i, 100).negatives] == [[*text.encode(), end] for text in texts]
+    assert [stream.num_tokens for stream in TokenStore.open(store.folder, verify=True).negatives] == [14, 5]
+
+
 def test_without_them_nothing_is_written(tmp_path, byte):
     store = TokenStore.write(tmp_path / "s", documents(), byte)
-    assert (store.labels, store.targets, store.label(0)) == (None, None, None)
+    assert (store.labels, store.targets, store.label(0), store.negatives) == (None, None, None, ())
     assert sorted(p.name for p in store.folder.iterdir()) == [
         "bytes.bin", "ids.bin", "manifest.json", "starts.bin", "store.json", "tokens-00000.bin"
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Exact deduplication: of documents with equal normalised text the first by source is kept.
 
 Equal are texts that differ in composition (NFC) and white space only: equal 128-bit hashes (`telos.corpus.clean.fingerprint`).
+Of a text that several questions are asked of (`telos.corpus.annotations`), each question makes another document.
 Test: tests/corpus/dedup/test_exact.py.
 """
 
@@ -8,9 +9,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
-from telos.corpus.clean import fingerprints
+from telos.corpus.clean import fingerprint, fingerprints
 from telos.corpus.dedup import Decision, Deduplication, Observed, drop_table
 from telos.corpus.texts import Texts
 
@@ -22,7 +24,7 @@ class Exact(Deduplication):
 
     def observe(self, texts: Texts) -> pa.Table:
         """The two halves of each text's fingerprint, uint64."""
-        halves = fingerprints(texts)
+        halves = _with_questions(texts, fingerprints(texts))
         return pa.table({"high": halves[:, 0], "low": halves[:, 1]})
 
     def decide(self, seen: Observed) -> Iterator[Decision]:
@@ -46,6 +48,18 @@ class Exact(Deduplication):
                 here = slice(*np.searchsorted(dropped, [end - bucket.documents, end]))
                 rows = dropped[here] - (end - bucket.documents)
                 yield Decision(bucket.number, drop_table(rows, 1, sources.of(keepers[here]), np.ones(len(rows))))
+
+
+def _with_questions(texts: Texts, halves: np.ndarray) -> np.ndarray:
+    """The fingerprints, those of texts with a question mixed with its own."""
+    metadata = texts.table["metadata"].to_pylist() if "metadata" in texts.table.column_names else []
+    asked = {row: orjson.loads(one).get("question") for row, one in enumerate(metadata) if one and '"question":' in one}
+    if not asked:
+        return halves
+    halves = halves.copy()
+    for row, question in asked.items():
+        halves[row] ^= np.frombuffer(bytes.fromhex(fingerprint(str(question))), ">u8").astype(np.uint64)
+    return halves
 
 
 def _halves(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:

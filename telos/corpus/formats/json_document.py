@@ -1,10 +1,13 @@
-"""A JSON file: an array of objects (or strings), one object, or in truth JSON Lines under another name."""
+"""A JSON file: an array of objects (or strings), one object, or in truth JSON Lines under another name.
+
+Where answers are asked for, a file as SQuAD publishes them is an array of questions (`telos.corpus.annotations`)."""
 
 import json
 from collections.abc import Iterator
 
 import orjson
 
+from telos.corpus.annotations import is_questionnaire, questions
 from telos.corpus.compression import Stream
 from telos.corpus.encoding import decode
 from telos.corpus.formats.json_lines import broken, document, parse
@@ -24,6 +27,8 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     except TelosError:
         yield from _lines(text, name, fields, repaired)
         return
+    if is_questionnaire(value) and "answers" in fields.annotations:
+        value = questions(value)
     if isinstance(value, list):
         for number, element in enumerate(value, 1):
             yield document(element, fields, f"{name}, element {number}", number, repaired)

@@ -24,9 +24,10 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
 
 def document(value: Any, fields: Fields, place: str, number: int | None, repaired: str | None) -> RawDocument:
     """The document of a JSON value; of an object's other fields those to keep, where it has them."""
-    text = field_text(value, fields.text, place)
+    listed = isinstance(value, dict) and isinstance(value.get(fields.text), list)
+    text = field_text(value | {fields.text: fields.joined(value[fields.text])} if listed else value, fields.text, place)
     kept = fields.metadata(value if isinstance(value, dict) else {}, place)
-    return RawDocument(text, number, repaired, metadata={name: whole(v) if isinstance(v, str) else v for name, v in kept.items()})
+    return RawDocument(text, number, repaired, metadata=_whole_within(kept))
 
 
 def parse(data: bytes, place: str) -> Any:
@@ -80,6 +81,15 @@ def missing_field(place: str, field: str, texts: dict[str, str], found: list[str
     names = ", ".join(map(str, found[:20])) or "(none)"
     return TelosError(f"{place} must have the field '{field}'", f"fields {names}",
                       f"name it: corpus.text_field={likely}, or leave the file out: corpus.exclude=PATTERN")  # fmt: skip
+
+
+def _whole_within(value: Any) -> Any:
+    """`whole` of every text in a JSON value."""
+    if isinstance(value, dict):
+        return {name: _whole_within(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole_within(inner) for inner in value]
+    return whole(value) if isinstance(value, str) else value
 
 
 def whole(text: str) -> str:

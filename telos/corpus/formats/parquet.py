@@ -28,7 +28,9 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
             others = batch.select(kept).to_pylist() if kept else [{}] * len(texts)
             for (text, repaired), metadata in zip(texts, others, strict=True):
                 number += 1
-                yield RawDocument(text, number, repaired, metadata=fields.metadata(metadata, f"{name}, row {number}"))
+                yield RawDocument(
+                    text, number, repaired, metadata=fields.metadata(metadata | {fields.text: text}, f"{name}, row {number}")
+                )
     except TelosError:
         raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:

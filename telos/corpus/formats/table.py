@@ -47,11 +47,11 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
     delimiter = "\t" if _is_tsv(name) else _delimiter(head[-1], fields)
     rows = _rows(chain(head, source), delimiter, name)
     header = list(fields.columns) or [column.strip() for column in next(rows)[1]]
-    for wanted in (fields.text, fields.label, fields.target):
-        if wanted is not None and wanted not in header:
+    needed = [fields.text, *fields.settings]
+    for wanted in needed:
+        if wanted not in header:
             raise _missing_column(name, wanted, fields, header, next(rows, (0, []))[1])
     column = header.index(fields.text)
-    needed = [wanted for wanted in (fields.text, fields.label, fields.target) if wanted is not None]
     for number, row in rows:
         short = [wanted for wanted in needed if header.index(wanted) >= len(row)]
         if short:
@@ -66,8 +66,7 @@ def _missing_column(name: str, wanted: str, fields: Fields, header: list[str], r
     error = missing_field(name, wanted, dict(zip(header, row, strict=False)), header)
     fix = error.fix
     if wanted != fields.text:
-        setting = "label_field" if wanted == fields.label else "target_field"
-        fix = f"name it: corpus.{setting}=NAME, or leave the file out: corpus.exclude=PATTERN"
+        fix = f"name it: corpus.{fields.settings[wanted]}=NAME, or leave the file out: corpus.exclude=PATTERN"
     if not fields.columns:
         fix += "; of a table without a header line name the columns: corpus.columns=[NAME, …]"
     return TelosError(error.must, error.found, fix)

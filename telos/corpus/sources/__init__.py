@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from telos.corpus import annotations
 from telos.corpus.extract import Extract
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec, stable_hash
@@ -46,48 +47,51 @@ class RawDocument:
 @dataclass(frozen=True, slots=True)
 class Fields:
     """What a format reads.  ``text``: the field or column with the text.  ``keep``: fields that are carried along as
-    metadata.  ``extract``: how text is taken out of HTML, PDF and the like.  ``label`` and ``target``: the fields with a
-    document's class and with the text that it is paired with.  ``columns``: names of the columns of tables without a header
-    line."""
+    metadata.  ``extract``: how text is taken out of HTML, PDF and the like.  ``annotations``: name of an annotation
+    (`telos.corpus.annotations`) → the field that holds it.  ``negatives``: the fields with texts that a document is not to be
+    taken for.  ``columns``: names of the columns of tables without a header line."""
 
     text: str = "text"
     keep: tuple[str, ...] = ()
     extract: Extract = field(default_factory=Extract)
-    label: str | None = None
-    target: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    negatives: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
     @property
     def beside(self) -> tuple[str, ...]:
         """Every field that is read but for the text, once."""
-        wanted = (*self.keep, *(name for name in (self.label, self.target) if name is not None))
-        return tuple(dict.fromkeys(wanted))
+        return tuple(dict.fromkeys((*self.keep, *self.settings)))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Field that every document must have beside its text → the setting that names it."""
+        named = {held: f"{name}_field" for name, held in self.annotations.items()}
+        return named | dict.fromkeys(self.negatives, "negative_field")
 
     def metadata(self, values: Mapping[str, Any], place: str) -> dict[str, Any]:
-        """Of a document's fields those that are carried along; the label and the target under these names, as text, where
-        they are not empty.  `TelosError` that names the place where a document lacks one of the two fields."""
+        """Of a document's fields those that are carried along; annotations under their names, where they are not empty;
+        "negatives" is a list of texts, "" for an empty one.  `TelosError` that names the place where a document lacks one of
+        these fields."""
         found = {name: values[name] for name in self.keep if name in values}
-        for name, wanted in (("label", self.label), ("target", self.target)):
-            if wanted is None:
-                continue
+        for wanted, setting in self.settings.items():
             if wanted not in values:
                 names = ", ".join(map(str, list(values)[:20])) or "(none)"
                 raise TelosError(f"{place} must have the field '{wanted}'", f"fields {names}",
-                                 f"name it: corpus.{name}_field=NAME, or leave the file out: corpus.exclude=PATTERN"
+                                 f"name it: corpus.{setting}=NAME, or leave the file out: corpus.exclude=PATTERN"
                                  )  # fmt: skip
-            found |= _annotation(name, values[wanted], place)
+        for name, wanted in self.annotations.items():
+            found |= annotations.annotation(name, values[wanted], values.get(self.text), place)
+        if self.negatives:
+            told = [annotations.annotation("negative", values[wanted], None, place) for wanted in self.negatives]
+            found["negatives"] = [one.get("negative", "") for one in told]
         return found
 
-
-def _annotation(name: str, value: Any, place: str) -> dict[str, str]:
-    if isinstance(value, (Mapping, list, tuple)):
-        raise TelosError(f"{place} must have one {name}", f"a {type(value).__name__}: {str(value)[:60]}",
-                         f"name a field that holds a word, a number or a text: corpus.{name}_field=NAME")  # fmt: skip
-    if value is None:
-        return {}
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    text = text.strip() if name == "label" else text
-    return {name: text} if text.strip() else {}
+    def joined(self, words: Any) -> Any:
+        """The text of a list of words, where documents have tags; anything else as it is."""
+        if "tags" not in self.annotations or not isinstance(words, (list, tuple)):
+            return words
+        return annotations.joined([str(word).strip() for word in words])[0]
 
 
 def several(value: str | list[str]) -> list[str]:
@@ -99,9 +103,19 @@ class Source(Spec, family="telos.corpus.sources", default="files"):
     """Settings of a source, and its behaviour."""
 
     @property
+    def annotation_fields(self) -> dict[str, str]:
+        """Name of an annotation → the field that holds it, as the settings NAME_field say."""
+        return {name: held for name in annotations.NAMES if (held := getattr(self, f"{name}_field", None)) is not None}
+
+    @property
     def annotations(self) -> frozenset[str]:
-        """What its documents have beside their text: of "label" and "target"."""
-        return frozenset(name for name in ("label", "target") if getattr(self, f"{name}_field", None) is not None)
+        """What its documents have beside their text: of `telos.corpus.annotations.NAMES`, and "negative"."""
+        return frozenset(self.annotation_fields) | ({"negative"} if self.num_negatives else set())
+
+    @property
+    def num_negatives(self) -> int:
+        """How many texts come with each document that it is not to be taken for."""
+        return len(several(getattr(self, "negative_field", [])))
 
     def inputs(self) -> list[Input]:
         """What there is to read, sorted by path; `TelosError` where the place does not exist or holds nothing."""

@@ -33,8 +33,12 @@ class Files(Source):
     """``path``: a file, a folder (with all folders in it), or a list of these.  ``text_field``: the field or column that
     holds the text in JSON, CSV and Parquet.  ``keep``: fields that are carried along as metadata: labels, pairs,
     dates; of "spans" the places move with the text (`telos.corpus.spans`).  ``label_field``: the field or column with the
-    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with.
-    ``columns``: names of the columns of CSV and TSV without a header line.
+    class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with;
+    ``negative_field``: that, or those, with a text that is close to it and not its pair; ``value_field``: that with a number;
+    ``tags_field``: that with the tags of its words, which are then the list or text of the text field (of CoNLL files the columns
+    are "text", the first, and "tags", the last, or as ``columns`` names them); ``question_field`` and ``answers_field``: those
+    with a question to the text, and with its answers as SQuAD writes them (`telos.corpus.annotations`).
+    ``columns``: names of the columns of CSV, TSV and CoNLL without a header line.
     ``include`` and ``exclude``: patterns such as ``*.md`` or ``drafts/*`` on the relative path or the file's name; nothing to
     include means everything.  ``extract``: how text is taken out of HTML, PDF and the like.  ``max_document_mb``: a longer
     document, or line of a file of many (of 256 MB at most), is left out as "too_large", with what follows it in its file; so is
@@ -45,6 +49,11 @@ class Files(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
+    value_field: str | None = None
+    tags_field: str | None = None
+    question_field: str | None = None
+    answers_field: str | None = None
     columns: list[str] = Field(default_factory=list)
     include: str | list[str] = Field(default_factory=list)
     exclude: str | list[str] = Field(default_factory=list)
@@ -83,8 +92,8 @@ class Files(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(several(self.keep)), self.extract, label=self.label_field, target=self.target_field,
-                      columns=tuple(self.columns))  # fmt: skip
+        return Fields(self.text_field, tuple(several(self.keep)), self.extract, annotations=self.annotation_fields,
+                      negatives=tuple(several(self.negative_field)), columns=tuple(self.columns))  # fmt: skip
 
     def _wanted(self, path: str) -> bool:
         include, exclude = several(self.include), several(self.exclude)

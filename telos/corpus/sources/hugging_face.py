@@ -33,7 +33,7 @@ def is_saved_dataset(path: str | os.PathLike[str]) -> bool:
 class HuggingFace(Source):
     """``name``: ``OWNER/NAME`` on the hub (``hf://OWNER/NAME`` too), or a folder that ``save_to_disk`` wrote.  ``config``: of a
     dataset that has several.  ``split``: which of its splits is read; ours are made from it.  ``revision``: branch, tag or
-    commit.  ``text_field``, ``keep``, ``label_field``, ``target_field``: as of files."""
+    commit.  ``text_field``, ``keep``, ``label_field`` and the other fields of annotations: as of files."""
 
     name: str = Field(min_length=1)
     config: str | None = None
@@ -43,6 +43,11 @@ class HuggingFace(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
+    value_field: str | None = None
+    tags_field: str | None = None
+    question_field: str | None = None
+    answers_field: str | None = None
 
     def inputs(self) -> list[Input]:
         """Parts of a dataset on disk, or shards of one on the hub, whose sizes are not known."""
@@ -65,7 +70,9 @@ class HuggingFace(Source):
                     texts = {name: value for name, value in row.items() if isinstance(value, str)}
                     raise missing_field(self.name, self.text_field, texts, list(row))
                 yield RawDocument(
-                    row[self.text_field] or "", number, metadata=self.fields.metadata(row, f"{self.name}, row {number}")
+                    self.fields.joined(row[self.text_field]) or "",
+                    number,
+                    metadata=self.fields.metadata(row, f"{self.name}, row {number}"),
                 )
         except TelosError:
             raise
@@ -74,7 +81,8 @@ class HuggingFace(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(several(self.keep)), label=self.label_field, target=self.target_field)
+        return Fields(self.text_field, tuple(several(self.keep)), annotations=self.annotation_fields,
+                      negatives=tuple(several(self.negative_field)))  # fmt: skip
 
     def fingerprint(self) -> str:
         """On disk that of the data; from the hub the commit where the hub tells, else the settings alone."""

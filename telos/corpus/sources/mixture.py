@@ -60,6 +60,10 @@ class Mixture(Source):
     def annotations(self) -> frozenset[str]:
         return frozenset().union(*(part.source.annotations for part in self.parts))
 
+    @property
+    def num_negatives(self) -> int:
+        return max(part.source.num_negatives for part in self.parts)
+
     def weights(self) -> list[float] | None:
         given = [part.weight for part in self.parts if part.weight is not None]
         return given or None

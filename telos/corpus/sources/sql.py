@@ -24,9 +24,8 @@ _BATCH_ROWS = 2048
 class Sql(Source):
     """``query``: a SELECT; with DuckDB it may name files, as in ``select body as text from 'articles/*.parquet'``.
     ``connection``: a DuckDB file, or a database URL as SQLAlchemy has them (``sqlite:///notes.db``, ``postgresql://…``); null:
-    DuckDB in memory.  ``text_field``: the column with the text; ``keep``: columns carried along as metadata; ``label_field``,
-    ``target_field``: as of files; ``id_field``: a
-    column that names rows, by default their number."""
+    DuckDB in memory.  ``text_field``: the column with the text; ``keep``: columns carried along as metadata; ``label_field`` and
+    the other fields of annotations: as of files; ``id_field``: a column that names rows, by default their number."""
 
     query: str = Field(min_length=1)
     connection: str | None = None
@@ -34,6 +33,11 @@ class Sql(Source):
     keep: str | list[str] = Field(default_factory=list)
     label_field: str | None = None
     target_field: str | None = None
+    negative_field: str | list[str] = Field(default_factory=list)
+    value_field: str | None = None
+    tags_field: str | None = None
+    question_field: str | None = None
+    answers_field: str | None = None
     id_field: str | None = None
 
     def inputs(self) -> list[Input]:
@@ -60,7 +64,8 @@ class Sql(Source):
 
     @property
     def fields(self) -> Fields:
-        return Fields(self.text_field, tuple(several(self.keep)), label=self.label_field, target=self.target_field)
+        return Fields(self.text_field, tuple(several(self.keep)), annotations=self.annotation_fields,
+                      negatives=tuple(several(self.negative_field)))  # fmt: skip
 
     def fingerprint(self) -> str:
         """That of the settings and of the database's file: what a server holds is not asked."""
