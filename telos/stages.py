@@ -62,12 +62,13 @@ def prepare(run: Run, folder: Path) -> Prepared:
     began = time.perf_counter()
     stores: dict[str, TokenStore] = {}
     labels = corpus.labels("train") if "label" in beside else None
+    weighted = run.corpus.annotations & {"weight"}
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
             write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside,
-                            run.corpus.num_negatives if "negative" in beside else 0)  # fmt: skip
-            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside)), write)
+                            run.corpus.num_negatives if "negative" in beside else 0, weighted)  # fmt: skip
+            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside | weighted)), write)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -137,7 +138,7 @@ def train_tokenizer(
 
 def _write_store(  # noqa: PLR0917
     corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool,
-    negatives: int, to: Path
+    negatives: int, weighted: frozenset[str], to: Path
 ) -> TokenStore:  # fmt: skip
     return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
-                            targets=targets, negatives=negatives, what=f"tokens ({split})")  # fmt: skip
+                            targets=targets, negatives=negatives, weighted=bool(weighted), what=f"tokens ({split})")  # fmt: skip

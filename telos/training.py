@@ -99,6 +99,10 @@ def check(recipe: Run) -> None:
     if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
         raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
                          f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
+    if "weight" in recipe.corpus.annotations and objective.weighs is None:
+        raise TelosError("corpus.weight_field needs an objective that weighs tokens or documents as they come",
+                         f"'{objective.kind()}' makes others of them",
+                         "leave corpus.weight_field out, or choose another objective: causal, masked, prefix …")  # fmt: skip
     if recipe.training.group_by_length and objective.unit != "document":
         raise TelosError("train.group_by_length needs an objective of whole documents",
                          f"'{objective.kind()}' reads the text as one stream", "leave train.group_by_length out")  # fmt: skip
@@ -169,6 +173,9 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
         model = recipe.model.build(vocabulary, recipe.training.seed)
         model.fit(store.read(0, store.num_tokens))
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
+    if store.weights is not None and not store.weights.any():
+        raise TelosError("weights of the training text must not all be 0", f"{store.num_tokens} tokens, each of weight 0",
+                         "mend the weights, or leave corpus.weight_field out")  # fmt: skip
     network = recipe.model.build(vocabulary, recipe.training.seed)
     owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
     if not recipe.objective.scores_text:

@@ -26,6 +26,9 @@ Example = dict[str, np.ndarray]
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
 
 
+Weighs = Literal["tokens", "documents"]
+
+
 @dataclass(slots=True)
 class Batch:
     """Columns of a micro-batch as tensors of shape (B, T, …), those of its examples, padded with 0 to one length; of shape
@@ -76,6 +79,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
 
     compares: ClassVar[bool] = True
     """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""
+
+    weighs: ClassVar[Weighs | None] = None
+    """Which weights of the data (`Row.weights`) it can carry: of each token, where the first places of an example are the row's
+    tokens in their order; of whole documents, which are its rows; or none."""
 
     terms: tuple[Term, ...] = ()
 
@@ -142,6 +149,16 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         """One row's example, NumPy, in the loader; ``rng`` is keyed by (seed, step, row)."""
         raise NotImplementedError
+
+    def weighted(self, example: Example, row: Row) -> Example:
+        """The example with its weights as the data have them; a document counts what its tokens do on average."""
+        if row.weights is None:
+            return example
+        assert self.weighs is not None, "see telos.training.check"
+        if self.weighs == "documents":
+            return example | {"weights": (example["weights"] * row.weights.mean()).astype(np.float32)}
+        columns = {name: example[name] * row.weights for name in ("weights", "counted") if name in example}
+        return example | columns
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
         """Once a step, without gradient: rollouts, rewards, teacher scores.  Nothing by default."""

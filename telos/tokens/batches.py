@@ -23,7 +23,8 @@ class Row:
     ``number``: the row's place in the endless sequence, which keys its random draws.  A row that is one document may have its
     ``label`` (class id), its ``target`` (the ids of the text that it is paired with), ``negatives`` (those of texts that it is
     not to be taken for) and what else stands ``beside`` it (`telos.tokens.annotations.Annotations.of`).  ``follows``: in lanes,
-    whether the row goes on where the same row of the step before ended; None where rows are independent."""
+    whether the row goes on where the same row of the step before ended; None where rows are independent.
+    ``weights`` (n,) float32: what each token counts in training; None where the data do not say."""
 
     tokens: np.ndarray
     previous: int
@@ -34,6 +35,7 @@ class Row:
     negatives: tuple[np.ndarray, ...] = ()
     beside: Mapping[str, Any] = field(default_factory=dict)
     follows: bool | None = None
+    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ def row_of(
     # Stream place + shift = store place, constant within a document.
     shifts = store.starts[documents + 1] - ends
     counts = np.diff(np.minimum(ends, stop), prepend=start)
-    tokens = store.take(np.arange(start, stop) + np.repeat(shifts, counts))
+    places = np.arange(start, stop) + np.repeat(shifts, counts)
+    tokens, weights = store.take(places), None if store.weights is None else store.weights[places]
     before = int(start + shifts[0])
     at_start = before == store.starts[documents[0]]
     previous = store.end_of_text if at_start else int(store.read(before - 1, before)[0])
-    return Row(tokens, previous, np.repeat(documents, counts), number, follows=follows)
+    return Row(tokens, previous, np.repeat(documents, counts), number, follows=follows, weights=weights)

@@ -7,8 +7,8 @@ ASCII characters each) and ``store.json`` (counts, types, the tokenizer's hash).
 
 Where documents have a label, ``labels.json`` names the classes and ``labels.bin`` (int32) has each document's, −1 for none; where
 they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own; so are
-``negative0_…``, ``negative1_…`` where texts come with them that they are not to be taken for.  Numbers, tags of words, questions
-and answers are in `telos.tokens.annotations`.
+``negative0_…``, ``negative1_…`` where texts come with them that they are not to be taken for.  ``weights.bin`` says what
+tokens count (`telos.tokens.weights`).  Numbers, tags of words, questions and answers are in `telos.tokens.annotations`.
 Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py.
 """
 
@@ -22,6 +22,7 @@ from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, read_json, read_manifest, require_free, verify_folder, write_json
 from telos.foundation.progress import progress
+from telos.tokens import weights
 from telos.tokens.annotations import Annotations, AnnotationWriter
 from telos.tokens.pretokenize import replace_surrogates
 from telos.tokens.stream import INT64, Stream, StreamWriter, append, open_map
@@ -51,6 +52,7 @@ class TokenStore(Stream):
     ``end_of_text``: of the tokenizer that wrote it.  ``labels``: names of the classes by id, None where documents have none.
     ``targets``: stream of the texts that documents are paired with, or None.  ``negatives``: streams of texts that they are not
     to be taken for; an empty one is its end alone.  ``annotations``: what else stands beside documents.
+    ``weights`` (num_tokens,) float32: what each token counts in training, or None.
     """
 
     def __init__(self, folder: Path, facts: dict[str, Any]):
@@ -74,6 +76,7 @@ class TokenStore(Stream):
             Stream(self.folder, tokens, self.shard_tokens, self.dtype, NEGATIVE.format(i))
             for i, tokens in enumerate(facts.get("negative_tokens", []))
         )
+        self.weights = weights.read(self.folder) if facts.get("weighted") else None
         self.annotations = Annotations(self.folder, facts, self.shard_tokens, self.dtype)
 
     def label(self, i: int) -> int | None:
@@ -99,20 +102,23 @@ class TokenStore(Stream):
         negatives: int = 0,
         annotations: Sequence[str] = (),
         tags: Sequence[str] = (),
+        weighted: bool = False,
         what: str = "encoding",
     ) -> "TokenStore":
         """Encode documents into a new store, which replaces ``folder`` when it is whole.
 
         ``labels``: names of the classes in the order of their ids, to note each document's ``metadata["label"]``; one that is
         not among them has an id behind theirs.  ``targets``: encode ``metadata["target"]`` too, which each must then have.
-        ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is noted
-        of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
+        ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is
+        noted of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
+        ``weighted``: note what each token counts (`telos.tokens.weights`).
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
         """
         with commit_folder(folder) as temporary, progress(what, total_bytes, "B") as advance:
             writer = _Writer(temporary, tokenizer, shard_tokens, labels, targets, negatives)
+            writer.weighted = weighted
             writer.beside = AnnotationWriter(temporary, tokenizer, annotations, tags, writer.stream)
             for group in _groups(documents):
                 first = writer.num_tokens == 0
@@ -169,6 +175,7 @@ class _Writer:
         self.targets = StreamWriter(folder, shard_tokens, self.dtype, TARGET) if targets else None
         self.negatives = [StreamWriter(folder, shard_tokens, self.dtype, NEGATIVE.format(i)) for i in range(negatives)]
         self.beside = AnnotationWriter(folder, tokenizer, (), (), self.stream)
+        self.weighted = False
         self.num_documents = self.num_bytes = self.num_skipped = 0
 
     @property
@@ -189,7 +196,10 @@ class _Writer:
         append(self.folder / "bytes.bin", text_bytes)
         append(self.folder / "ids.bin", names.astype(_ID))
         end = self.tokenizer.vocabulary.end_of_text
-        self.stream.add(self.beside.add(kept, texts), end)
+        encoded = self.beside.add(kept, texts)
+        self.stream.add(encoded, end)
+        if self.weighted:
+            weights.write(self.folder, kept, texts, encoded, self.tokenizer)
         if self.labels is not None:
             append(self.folder / "labels.bin", np.array([self._label(document) for document in kept], _INT32))
         if self.targets is not None:
@@ -226,6 +236,8 @@ class _Writer:
         }
         if self.labels is not None:
             found["labelled"] = True
+        if self.weighted:
+            found["weighted"] = True
         if self.negatives:
             found["negative_tokens"] = [stream.num_tokens for stream in self.negatives]
         return found if self.targets is None else found | {"target_tokens": self.targets.num_tokens}
