@@ -121,7 +121,7 @@ def test_what_makes_other_tokens_carries_no_weights():
 def recipe(tmp_path, weights, objective="causal"):
     from telos.recipe import Run
 
-    lines = [{"text": f"{i} 春眠不觉晓，处处闻啼鸟。 " + "the cat sat on the mat. " * 4, "w": weights(i)} for i in range(12)]
+    lines = [{"text": f"{i} 春眠不觉晓，处处闻啼鸟。 " + "the cat sat on the mat. " * 24, "w": weights(i)} for i in range(12)]
     (tmp_path / "texts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return Run.parse({
         "corpus": {"kind": "files", "path": str(tmp_path / "texts.jsonl"), "weight_field": "w"},
