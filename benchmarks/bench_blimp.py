@@ -1,6 +1,6 @@
 """BLiMP for every family with a likelihood, trained on litbank-novels with one budget: a table and one JSON line.
 
-    python benchmarks/bench_blimp.py [--budget 3m] [RECIPE …]       # about four minutes a family on two cores
+    python benchmarks/bench_blimp.py [--budget 3m] [RECIPE …] [SETTING=VALUE …]     # about four minutes a family
 
 Text: the training novels of ../shared/data/litbank-novels; pairs: ../shared/data/blimp, 67 paradigms of 1,000.  Each family has
 the settings of its recipe in recipes/models/, the same 4,096 BPE tokens and the same time.  ``published``: the means that the
@@ -49,7 +49,7 @@ def command(*words: str) -> dict[str, Any]:
     return facts
 
 
-def measured(kind: str, budget: str, folder: Path) -> dict[str, Any]:
+def measured(kind: str, budget: str, overrides: list[str], folder: Path) -> dict[str, Any]:
     """One family: train, then the pairs."""
     settings = yaml.load((RECIPES / f"{kind}.yaml").read_text(encoding="utf-8"), kind)
     recipe = {name: settings[name] for name in KEPT if name in settings}
@@ -59,7 +59,7 @@ def measured(kind: str, budget: str, folder: Path) -> dict[str, Any]:
     path = folder / f"{kind}.yaml"
     path.write_text(json.dumps(recipe))  # JSON is YAML
     try:
-        trained = command("train", str(path), "--out", str(folder / kind))
+        trained = command("train", str(path), *overrides, "--out", str(folder / kind))
         pairs = command("evaluate", str(folder / kind / "model"), str(DATA / "blimp" / "blimp.jsonl.gz"))
     except RuntimeError as error:
         return {"kind": kind, "failed": str(error)}
@@ -70,7 +70,8 @@ def measured(kind: str, budget: str, folder: Path) -> dict[str, Any]:
 
 def main(wanted: list[str]) -> int:
     budget = wanted.pop(wanted.index("--budget") + 1) if "--budget" in wanted else "3m"
-    wanted = [word for word in wanted if word != "--budget"]
+    overrides = [word for word in wanted if "=" in word]
+    wanted = [word for word in wanted if word != "--budget" and word not in overrides]
     if not DATA.is_dir():
         say(f"error: the texts must lie in {DATA}\n  found: nothing there\n  to do: put litbank-novels and blimp there")
         return 2
@@ -78,7 +79,7 @@ def main(wanted: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for kind in wanted or families():
             say(f"{kind} …")
-            rows.append(measured(kind, budget, Path(folder)))
+            rows.append(measured(kind, budget, overrides, Path(folder)))
     print("| kind | bits per byte | BLiMP accuracy | 95 % interval | tokens seen |\n|---|---|---|---|---|")
     for row in rows:
         if "failed" in row:
@@ -89,7 +90,18 @@ def main(wanted: list[str]) -> int:
             print(f"| {row['kind']} | {row['bits_per_byte']:.3f} | {row['accuracy']:.1%} | {low:.1%} to {high:.1%} | {seen} |")
     about = {name: machine.describe()[name] for name in ("processor", "cores", "memory_bytes")}
     published = {"5-gram": 0.612, "LSTM": 0.698, "Transformer-XL": 0.696, "GPT-2 large": 0.830}
-    print(json.dumps({"benchmark": "blimp", "budget": budget, "rows": rows, "published": published, "machine": about}))
+    print(
+        json.dumps(
+            {
+                "benchmark": "blimp",
+                "budget": budget,
+                "settings": overrides,
+                "rows": rows,
+                "published": published,
+                "machine": about,
+            }
+        )
+    )
     return 1 if any("failed" in row for row in rows) else 0
 
 

@@ -54,7 +54,7 @@ def pieces(tokens: np.ndarray, document: int, longest: int, end: int) -> list[Ro
 
 def result(objective: Objective, prepared: Prepared, held: HeldOut, model: Trainable, *, baselines: bool) -> DocumentResult:
     """Measure the held-out documents.  ``baselines``: also what a classifier must beat, on the same documents."""
-    store, vocabulary = prepared.stores[held.split], model.network.vocabulary
+    store, vocabulary = prepared.stores[held.split], model.network.vocabulary.with_tokenizer(prepared.tokenizer)
     rows = _held_rows(store, held, objective, model.network.context_length)
     measured = measure(model, objective, rows, vocabulary)
     if objective.annotation != "label":
@@ -102,7 +102,8 @@ def validation(
     def evaluate(network: Any) -> dict[str, float]:
         rows = rows_of(store, chosen, objective, network.context_length)
         began = time.perf_counter()
-        measured = measure(Trainable(network, owned), objective, rows, network.vocabulary, what="validation")
+        vocabulary = network.vocabulary.with_tokenizer(prepared.tokenizer)
+        measured = measure(Trainable(network, owned), objective, rows, vocabulary, what="validation")
         taken.append(time.perf_counter() - began)
         clock.reserve_seconds = closing() + share * sorted(taken)[(len(taken) - 1) // 2]
         figures = ((name, measured.value(name)) for name in measured.sums)

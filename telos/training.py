@@ -187,7 +187,8 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     batches = _drawn(recipe, store, network.context_length)
     outcome = train(
         network, recipe.objective, owned, optimizer=recipe.optimizer,
-        schedule=recipe.schedule, settings=recipe.training, batches=batches, vocabulary=vocabulary, folder=folder,
+        schedule=recipe.schedule, settings=recipe.training, batches=batches,
+        vocabulary=vocabulary.with_tokenizer(prepared.tokenizer), folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
         evaluate=evaluate,
     )  # fmt: skip

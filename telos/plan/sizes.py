@@ -17,6 +17,7 @@ from telos.models.sizing import Dtype, Estimate
 from telos.objectives import Batch, Objective
 from telos.optim.optimizers import Optimizer
 from telos.tokens.batches import Row
+from telos.tokens.tokenizers import Tokenizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 from telos.train.settings import Train
 
@@ -138,6 +139,7 @@ def _batch(objective: Objective, rows: int, raw_length: int, vocabulary: Vocabul
 
     tokens = np.zeros(raw_length, np.uint32)
     row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens)
-    example = objective.examples(row, generator(0, "examples"), vocabulary)
+    byte = Tokenizer.member("byte")().train(lambda: iter(()), 0)  # stands for whichever encodes text, whose id 0 is a token, too
+    example = objective.examples(row, generator(0, "examples"), vocabulary.with_tokenizer(byte))
     types = {name: torch.from_numpy(array[:0] if array.ndim else array.reshape(1)).dtype for name, array in example.items()}
     return Batch({name: torch.zeros((rows, *array.shape), dtype=types[name]) for name, array in example.items()})

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from telos.tokens.tokenizers import TrainedTokenizer
+
 END_OF_TEXT = "<|endoftext|>"
 BEGIN_OF_TEXT = "<|beginoftext|>"
 """Our names of what ends and begins a document; a tokenizer from elsewhere may write them otherwise, and at other ids."""
@@ -20,12 +22,14 @@ class Vocabulary:
     only begin-of-text there is, but for a tokenizer from elsewhere, whose models read ``begin_of_text`` in its place (and whose
     special tokens may stand among the ordinary ones).  ``specials``: name → id, in the order appended; ordinary ids never move.
     ``tokenizer_hash``: of the tokenizer that these ids belong to.  ``labels``: names of the classes that documents have, by id.
+    ``tokenizer``: that tokenizer, for objectives that encode text themselves; of no part in what the vocabulary is.
     """
 
     size_ordinary: int
     tokenizer_hash: str
     specials: dict[str, int] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    tokenizer: "TrainedTokenizer | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))  # a list, where it was read from JSON
@@ -55,6 +59,15 @@ class Vocabulary:
         whole = np.asarray(ids, np.int64)
         has_end = len(whole) > 0 and whole[-1] == self.end_of_text
         return whole if has_end else np.append(whole, self.end_of_text)
+
+    def with_tokenizer(self, tokenizer: "TrainedTokenizer") -> "Vocabulary":
+        """The vocabulary with the tokenizer that it is of."""
+        return replace(self, tokenizer=tokenizer)
+
+    def facts(self) -> "dict[str, object]":
+        """What a saved model keeps of it: `Vocabulary(**facts)` is equal to it."""
+        return {"size_ordinary": self.size_ordinary, "tokenizer_hash": self.tokenizer_hash, "specials": dict(self.specials),
+                "labels": self.labels}  # fmt: skip
 
     def with_labels(self, names: Sequence[str]) -> "Vocabulary":
         """The vocabulary with these names of classes."""

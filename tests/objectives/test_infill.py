@@ -1,13 +1,18 @@
-"""Infilling: both orders by hand, a permutation of the text for any text, texts that stay against `causal`."""
+"""Infilling: both orders by hand, a permutation of the text for any text, texts that stay against `causal`; between characters,
+the text comes back and its parts are what the tokenizer makes of each by itself."""
+
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telos.foundation.errors import TelosError
 from telos.objectives.causal import Causal
-from telos.objectives.infill import MIDDLE, PREFIX, SUFFIX, Infill
+from telos.objectives.infill import MIDDLE, MOST_MORE, PREFIX, SUFFIX, Infill
 from telos.tokens.batches import Row
+from telos.tokens.tokenizers import Tokenizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 END = 100
@@ -87,3 +92,90 @@ def test_as_much_of_a_document_is_drawn_as_fits(context):
     raw = Infill().raw_length(context)
     lengths = [len(_example(_row([1] * n, [0] * n), rate=1)["tokens"]) for n in (raw, raw + 1)]
     assert lengths[0] <= context < lengths[1]
+
+
+# -- between characters -------------------------------------------------------------------------------------------------
+
+ENGLISH = "The rain fell upon the roofs of the town, and nobody in all the streets had thought to carry an umbrella. "
+CHINESE = (
+    "第一条　为了保护民事主体的合法权益，调整民事关系，维护社会和经济秩序，制定本法。民事主体在民事活动中的法律地位一律平等。"
+)
+TOKENIZERS = {name: Tokenizer.parse(given).train(lambda: iter([ENGLISH * 30, CHINESE * 30, "naïve 😀 " * 50]), 10_000)
+              for name, given in {"bpe": {"kind": "bpe", "vocab_size": 420}, "byte": {"kind": "byte"}}.items()}  # fmt: skip
+
+
+def _made(tokenizer, text, seed, **how):
+    """(ids of the text, before, inside, behind) as one example has them, by the first order."""
+    vocabulary = tokenizer.vocabulary.with_specials((PREFIX, SUFFIX, MIDDLE)).with_tokenizer(tokenizer)
+    names = [vocabulary.specials[name] for name in (PREFIX, SUFFIX, MIDDLE)]
+    ids = np.append(tokenizer.encode(text), vocabulary.end_of_text)
+    row = Row(ids, vocabulary.end_of_text, np.zeros(len(ids), np.int64), 0)
+    how = {"rate": 1, "suffix_first": 0, "level": "character"} | how
+    target = Infill(**how).examples(row, np.random.default_rng(seed), vocabulary)["targets"].tolist()
+    assert target[0] == names[0]
+    assert target[-1] == vocabulary.end_of_text
+    suffix, middle = target.index(names[1]), target.index(names[2])
+    return ids[:-1].tolist(), target[1:suffix], target[middle + 1 : -1], target[suffix + 1 : middle]
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@given(text=st.text(max_size=60) | st.text(alphabet="ab e的民 \n，", max_size=80), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_cut_between_characters_the_text_comes_back(name, text, seed):
+    tokenizer = TOKENIZERS[name]
+    text = tokenizer.decode(tokenizer.encode(text))
+    _, before, inside, behind = _made(tokenizer, text, seed)
+    assert "".join(tokenizer.decode_bytes(part).decode() for part in (before, inside, behind)) == text  # each whole characters
+
+
+@pytest.mark.parametrize(("text", "least"), [(ENGLISH, 1.0), (CHINESE, 0.9)])
+def test_parts_are_what_the_tokenizer_makes_of_each_by_itself(text, least):
+    tokenizer = TOKENIZERS["bpe"]
+    same, whole, moved = [], tokenizer.encode(text).tolist(), 0
+    for seed in range(150):
+        _, *parts = _made(tokenizer, text, seed)
+        same += [part == tokenizer.encode(tokenizer.decode(part)).tolist() for part in parts]
+        moved += parts[0] + parts[1] + parts[2] != whole
+    assert np.mean(same) >= least
+    assert moved > 75  # most cuts meet a token, of which two are made
+
+
+def test_character_cuts_are_drawn_evenly():
+    text = ENGLISH[:60]
+    lengths = [len(TOKENIZERS["byte"].decode(_made(TOKENIZERS["byte"], text, seed)[1])) for seed in range(1500)]
+    # The smaller of two numbers drawn evenly from 0 … 60: Σ_{k=1}^{60} ((61 − k) ÷ 61)².
+    assert np.mean(lengths) == pytest.approx(sum(((61 - k) / 61) ** 2 for k in range(1, 61)), rel=0.06)
+
+
+def test_a_text_that_begins_within_a_character_is_cut_all_the_same():
+    tokenizer = TOKENIZERS["byte"]
+    vocabulary = tokenizer.vocabulary.with_specials((PREFIX, SUFFIX, MIDDLE)).with_tokenizer(tokenizer)
+    ids = tokenizer.encode("民法")[1:]
+    for seed in range(20):
+        row = Row(ids, int(tokenizer.encode("民")[0]), np.zeros(len(ids), np.int64), 0)
+        target = Infill(rate=1, suffix_first=1, level="character").examples(row, np.random.default_rng(seed), vocabulary)[
+            "targets"
+        ]
+        ordinary = target[target < 256]
+        assert sorted(ordinary.tolist()) == sorted(ids.tolist())
+
+
+def test_a_row_cut_between_characters_fits_the_context():
+    tokenizer, context = TOKENIZERS["bpe"], 48
+    vocabulary = tokenizer.vocabulary.with_specials((PREFIX, SUFFIX, MIDDLE)).with_tokenizer(tokenizer)
+    objective = Infill(rate=1, level="character")
+    raw = objective.raw_length(context)
+    assert raw == context - 4 - MOST_MORE
+    ids = tokenizer.encode("antidisestablishmentarianism" * 10)[:raw]
+    for seed in range(50):
+        row = Row(ids, 0, np.zeros(len(ids), np.int64), 0)
+        assert len(objective.examples(row, np.random.default_rng(seed), vocabulary)["tokens"]) <= context
+
+
+def test_characters_need_a_tokenizer_of_bytes():
+    word = Tokenizer.parse({"kind": "word", "min_count": 1}).train(lambda: iter([ENGLISH]), 100)
+    word.is_exact = False  # as one from elsewhere
+    with pytest.raises(TelosError, match=re.escape("objective.level=token")):
+        _made(word, ENGLISH, 0)
+    with pytest.raises(TelosError, match="needs the tokenizer"):
+        Infill(rate=1, level="character").examples(_row([1, 2, END], [0, 0, 0]), np.random.default_rng(0), VOCABULARY)

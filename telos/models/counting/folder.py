@@ -1,7 +1,6 @@
 """Folders of models that count: config.json (kind, settings, vocabulary, facts) and model.safetensors (named arrays)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ def save(
     from safetensors.numpy import save_file
 
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, Path(folder) / "model.safetensors")
-    own = {"model_type": f"telos_{model.spec.kind()}", "spec": model.spec.dump(), "vocabulary": asdict(model.vocabulary)}
+    own = {"model_type": f"telos_{model.spec.kind()}", "spec": model.spec.dump(), "vocabulary": model.vocabulary.facts()}
     write_json(Path(folder) / "config.json", own | facts)
     if lineage is not None:
         write_json(Path(folder) / "lineage.json", dict(lineage))

@@ -13,7 +13,6 @@ Tests: tests/models/test_saved.py, tests/contracts/test_saved.py (every family).
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -141,7 +140,7 @@ def _write_network(network: Any, folder: Path, generation: Mapping[str, Any], dt
         for name, tensor in stored(network).items()
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    facts = {"model_type": PREFIX + network.spec.kind(), "spec": network.spec.dump(), "vocabulary": asdict(network.vocabulary)}
+    facts = {"model_type": PREFIX + network.spec.kind(), "spec": network.spec.dump(), "vocabulary": network.vocabulary.facts()}
     write_json(folder / CONFIG, facts | {"dtype": dtype})
     end = network.vocabulary.end_of_text
     write_json(
