@@ -13,9 +13,11 @@ import numpy as np
 from pydantic import Field
 
 from telos.corpus.clean import CleanText
-from telos.corpus.sources import Source
+from telos.corpus.sources import RawDocument, Source
+from telos.corpus.spans import moved
 from telos.evaluate.documents import answers
 from telos.evaluate.metrics.accuracy import wilson
+from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.overrides import apply
 from telos.foundation.spec import Spec
@@ -88,7 +90,7 @@ def classify(folder: Path, loaded: tuple[Any, Any], words: list[str], overrides:
     each = [{"text": text, "label": label, "probability": float(row.max()),
              "probabilities": dict(zip(classifier.labels, row.tolist(), strict=True))}
             for text, label, row in zip(texts, told, shares, strict=True)]  # fmt: skip
-    lines = [f"{one['label']}  {one['probability']:.3f}  {_short(one['text'])}" for one in each]
+    lines = [f"{one['label']}  {one['probability']:.3f}  {short(one['text'])}" for one in each]
     facts: dict[str, Any] = {"model": str(folder), "documents": len(texts), "seconds": seconds}
     known = [(label, said) for label, said in zip(true, told, strict=True) if label is not None]
     if known:
@@ -103,41 +105,57 @@ def classify(folder: Path, loaded: tuple[Any, Any], words: list[str], overrides:
 
 def _texts(words: list[str], overrides: list[str]) -> tuple[list[str], list[str | None]]:
     """Texts, each with its label where that is known."""
-    files = len(words) == 1 and _is_there(words[0])
+    found = documents(words, overrides)
+    return [one.text for one in found], [one.metadata.get("label") for one in found]
+
+
+def documents(words: list[str], overrides: list[str], verb: str = "classify") -> list[Document]:
+    """``words`` as documents: each a text, or one file or folder, whose documents come with what stands beside them."""
+    files = len(words) == 1 and is_there(words[0])
     data: dict[str, Any] = {"corpus": {"kind": "files", "path": words[0]}} if files else {}
     recipe = ClassifyRecipe.parse(apply(data, overrides))
     if not files:
-        _refuse_names(words)
+        _refuse_names(words, verb)
         texts = [recipe.clean.text(word) for word in words]
         if not texts:
-            raise TelosError("telos classify takes a model and texts, or a file of them", "no text",
-                             "write for example: telos classify runs/mine/model 'what a film'")  # fmt: skip
-        return texts, [None] * len(texts)
+            raise TelosError(f"telos {verb} takes a model and texts, or a file of them", "no text",
+                             f"write for example: telos {verb} runs/mine/model 'what a film'")  # fmt: skip
+        return [Document("", text, "") for text in texts]
     assert recipe.corpus is not None
     found = [raw for item in recipe.corpus.inputs() for raw in recipe.corpus.read(item) if not raw.skipped]
     found = [raw for raw in found if raw.text.strip()]
     if not found:
-        raise TelosError("a file to classify must hold a text", f"none in {words[0]}", "give a file or folder with text")
-    return [recipe.clean.text(raw.text) for raw in found], [raw.metadata.get("label") for raw in found]
+        raise TelosError(f"a file to {verb} must hold a text", f"none in {words[0]}", "give a file or folder with text")
+    return [_cleaned(raw, recipe.clean) for raw in found]
 
 
-def _is_there(word: str) -> bool:
+def _cleaned(raw: RawDocument, clean: CleanText) -> Document:
+    """As in a corpus: places move with their text, a question is text too."""
+    text, beside = clean.text(raw.text), dict(raw.metadata)
+    if "tags" in beside:
+        beside["tags"] = moved(beside["tags"], raw.text, text)
+    if "question" in beside:
+        beside["question"] = clean.text(beside["question"])
+    return Document("", text, "", metadata=beside)
+
+
+def is_there(word: str) -> bool:
     try:
         return Path(word).exists()
     except OSError:  # a text that is too long for a name
         return False
 
 
-def _refuse_names(words: list[str]) -> None:
+def _refuse_names(words: list[str], verb: str) -> None:
     for word in words:
-        if _is_there(word):
-            raise TelosError("telos classify takes one file or folder, or texts", f"{word}, and {len(words) - 1} more",
+        if is_there(word):
+            raise TelosError(f"telos {verb} takes one file or folder, or texts", f"{word}, and {len(words) - 1} more",
                              "put the files into one folder, or ask for one after another")  # fmt: skip
         if _FILE_NAME.fullmatch(word):
-            raise TelosError("a file to classify must be there", f"no file {word}",
+            raise TelosError(f"a file to {verb} must be there", f"no file {word}",
                              "correct the path; if it is a text, write a space behind it")  # fmt: skip
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]} …"

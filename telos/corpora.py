@@ -72,7 +72,7 @@ def train_tokenizer(paths: list[str], overrides: list[str], out: Path) -> tuple[
     else:
         to = out.parent / f"{out.name}-corpus"
         corpus = build_corpus([made.corpus], made.clean, made.split, to, engine=made.engine)
-    trained = train_on(made.tokenizer, corpus, out, targets=bool({"target", "negative"} & made.corpus.annotations))
+    trained = train_on(made.tokenizer, corpus, out, targets=bool({"target", "negative", "question"} & made.corpus.annotations))
     size = trained.vocabulary.size
     facts = {"tokenizer": str(out), "vocabulary_size": size, "hash": trained.vocabulary.tokenizer_hash}
     return facts, f"tokenizer in {out}: {format_count(size)} tokens"

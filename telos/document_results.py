@@ -1,41 +1,38 @@
-"""Held-out documents under a model whose objective is of whole documents: figures, what a classifier must beat, tables.
+"""Held-out documents under a model whose objective is of whole documents: figures, what it must beat, tables.
 
-Tests: tests/end_to_end/test_classification.py, tests/test_document_results.py.
+Tests: tests/end_to_end/test_classification.py, tests/end_to_end/test_supervised.py, tests/test_document_results.py.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from telos.evaluate import class_baselines
-from telos.evaluate.documents import Measured, answers, measure
+from telos.evaluate import answers as answered
+from telos.evaluate import class_baselines, numbers, tags
+from telos.evaluate.document_baselines import DocumentResult
+from telos.evaluate.documents import Measured, answers, measure, told
+from telos.foundation.document import Document
 from telos.foundation.random import key
 from telos.held_out import HeldOut
 from telos.objectives import Objective
 from telos.stages import Prepared
+from telos.tokens.annotations import character_edges
 from telos.tokens.batches import Row
 from telos.tokens.documents import document_row
 from telos.tokens.store import TokenStore
+from telos.tokens.tokenizers import TrainedTokenizer
 from telos.train.clock import Clock
 from telos.train.trainable import Trainable
 
+BESIDE = ("value", "tags", "answers")
+"""Annotations that a module of `telos.evaluate` has figures and baselines for."""
 VALIDATION_TOKENS = 65_536
 """Validation during training measures documents of about so many tokens, chosen by a hash."""
 MOST_CONFUSED = 12
 """A table of what is taken for what is shown up to so many classes."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentResult:
-    """``headline``: figures with their intervals.  ``baselines``: classifiers beside ours.  ``tables``: for the report."""
-
-    headline: dict[str, Any]
-    baselines: list[class_baselines.ClassBaseline]
-    tables: list[dict[str, Any]]
 
 
 def rows_of(store: TokenStore, documents: np.ndarray, objective: Objective, context_length: int) -> list[Row]:
@@ -57,17 +54,63 @@ def result(objective: Objective, prepared: Prepared, held: HeldOut, model: Train
     store, vocabulary = prepared.stores[held.split], model.network.vocabulary.with_tokenizer(prepared.tokenizer)
     rows = _held_rows(store, held, objective, model.network.context_length)
     measured = measure(model, objective, rows, vocabulary)
+    if objective.annotation in BESIDE:
+        return _beside(objective, prepared, held, model, rows, measured, baselines=baselines)
     if objective.annotation != "label":
         return DocumentResult(measured.headline(), [], [])
-    told = answers(model, objective, rows, vocabulary, lambda logits: logits.argmax(1))
+    classes = answers(model, objective, rows, vocabulary, lambda logits: logits.argmax(1))
     true = np.array([row.label for row in rows], np.int64)
     beside = _baselines(prepared, held, measured, true) if baselines else []
-    tables = [_by_class(true, told, store.labels or ())]
+    tables = [_by_class(true, classes, store.labels or ())]
     if len(vocabulary.labels) <= MOST_CONFUSED:
-        tables.append(_confusion(true, told, store.labels or ()))
+        tables.append(_confusion(true, classes, store.labels or ()))
     if beside:
         tables.insert(0, _accuracies(measured, beside))
     return DocumentResult(measured.headline(), beside, tables)
+
+
+def _beside(  # noqa: PLR0917
+    objective: Any, prepared: Prepared, held: HeldOut, model: Trainable, rows: list[Row], measured: Measured, *, baselines: bool
+) -> DocumentResult:
+    """Of numbers, of tags of words, of answers to questions."""
+    found, train = told(model, objective, rows, model.network.vocabulary), prepared.stores["train"]
+    if objective.annotation == "value":
+        true, scale = np.array([row.beside["value"] for row in rows]), train.annotations.value_scale()
+        assert scale is not None
+        return numbers.result(measured, true, np.array(found, np.float64), scale[0], baselines=baselines)
+    documents = _documents(prepared, held)
+    if objective.annotation == "tags":
+        names, marked = model.network.vocabulary.labels, [tags.tagged(document) for document in documents]
+        said = [[names[tag] if tag < len(names) else "O" for tag in of[: len(pairs)]]
+                for of, pairs in zip(found, marked, strict=True)]  # fmt: skip
+        training = map(tags.tagged, prepared.corpus.documents("train")) if baselines else None
+        return tags.result(measured, marked, said, training)
+    spoken = [span_text(prepared.tokenizer, row.tokens, document.text, of)
+              for row, document, of in zip(rows, documents, found, strict=True)]  # fmt: skip
+    asked = [(str(document.metadata["question"]), document.text) for document in documents]
+    true_answers = [[str(one["text"]) for one in document.metadata.get("answers", [])] for document in documents]
+    return answered.result(measured, asked, true_answers, spoken, baselines=baselines)
+
+
+def _documents(prepared: Prepared, held: HeldOut) -> list[Document]:
+    """The held-out documents, in the order of their rows."""
+    store = prepared.stores[held.split]
+    wanted = {store.document_ids[i].decode(): place for place, i in enumerate(held.documents)}
+    found: dict[int, Document] = {}
+    for document in prepared.corpus.documents(held.split):
+        if document.id in wanted:
+            found[wanted[document.id]] = document
+    return [found[place] for place in range(len(held.documents))]
+
+
+def span_text(tokenizer: TrainedTokenizer, ids: np.ndarray, text: str, span: np.ndarray) -> str:
+    """What a text says from a first to a last token, without white space around it; "" for no span."""
+    first, last = (int(place) for place in span)
+    if first < 0:
+        return ""
+    whole = ids if len(ids) else np.zeros(0, np.int64)
+    edges = character_edges(tokenizer, whole, text)
+    return text[edges[first] : edges[min(last, len(edges) - 2) + 1]].strip()
 
 
 def _held_rows(store: TokenStore, held: HeldOut, objective: Objective, context_length: int) -> list[Row]:

@@ -83,7 +83,7 @@ def finish(recipe: Run, prepared: Prepared, held: HeldOut, trained: Trained, lad
         if full and recipe.evaluate.samples and ours is not None:
             told["samples"] = _samples(recipe, prepared, held, trained)
     if documents is not None:
-        told |= {"headline": documents.headline, "tables": documents.tables, "class_baselines": documents.baselines,
+        told |= {"headline": documents.headline, "tables": documents.tables, _baselines_of(recipe): documents.baselines,
                  "classes": list(trained.model.vocabulary.labels)}  # fmt: skip
     told["cost"] = _cost(prepared, trained, seconds)
     told = {name: value for name, value in told.items() if value not in (None, [], {})}
@@ -122,9 +122,9 @@ def _save(trained: Trained, prepared: Prepared, out: Path, told: dict[str, Any],
     languages = [told["language"]] if "language" in told else []
     if not recipe.objective.scores_text:
         labels = trained.model.vocabulary.labels
-        save_model(trained.model, prepared.tokenizer, out / "model", card=document_card(told, labels, languages),
-                   lineage=lineage, also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels)
-                   )  # fmt: skip
+        card = document_card(told, labels, languages, recipe.objective.annotation)
+        save_model(trained.model, prepared.tokenizer, out / "model", card=card, lineage=lineage,
+                   also=lambda to: saved_objective.save(to, recipe.objective, trained.owned, labels))  # fmt: skip
         return
     card = model_card(told, languages,  # type: ignore[arg-type]
                       library="transformers" if is_known_to_transformers(recipe.model) else "telos")  # fmt: skip
@@ -183,6 +183,11 @@ def _were(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
+def _baselines_of(recipe: Run) -> str:
+    """The place of what stands beside a model of whole documents: classifiers go by their accuracy."""
+    return "class_baselines" if recipe.objective.annotation == "label" else "document_baselines"
+
+
 def _few_steps(trained: Trained) -> list[str]:
     said = starved(trained.outcome.step) if trained.outcome is not None else None
     return [f"{said} A larger budget gives more."] if said else []
@@ -234,11 +239,14 @@ def _curves(metrics: Path) -> dict[str, Any]:
     such as nats per token, or per label and accuracy."""
     lines = list(record.read(metrics))
     figures = list(dict.fromkeys(n.removeprefix(VALIDATION) for line in lines for n in line if n.startswith(VALIDATION)))
+    trained = [line for line in lines if not any(name.startswith(VALIDATION) for name in line)]
+    in_training = [name for name in figures or [NATS] if any(_trained_on(line, name) is not None for line in trained)]
     curves: dict[str, dict[str, list[float]]] = {"train": {}, "validation": {}}
     for line in lines:
         validated = any(name.startswith(VALIDATION) for name in line)
-        values = {name: line.get(VALIDATION + name) if validated else _trained_on(line, name) for name in figures or [NATS]}
-        if None in values.values():
+        values = {name: line.get(VALIDATION + name) if validated else _trained_on(line, name)
+                  for name in (figures or [NATS] if validated else in_training)}  # fmt: skip
+        if None in values.values() or not values:
             continue
         columns = {"steps": line["step"], "tokens": line["tokens"], "seconds": line["seconds"], **values}
         if not validated:

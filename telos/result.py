@@ -58,6 +58,8 @@ class Result:
             "baselines": {b["name"]: b["bits_per_byte"] for b in self.facts.get("baselines", [])},
             "differences": {b["name"]: _difference(b) for b in self.facts.get("baselines", []) if b.get("paired")},
             "class_baselines": {b["name"]: b["accuracy"] for b in self.facts.get("class_baselines", [])} or None,
+            "document_baselines": {b["name"]: {b["figure"]: b["value"]} for b in self.facts.get("document_baselines", [])}
+            or None,
             "seconds": cost.get("total_seconds"),
             "peak_memory_bytes": cost.get("peak_memory_bytes"),
             "parameters": self.facts.get("parameters"),
@@ -85,6 +87,8 @@ class Result:
             lines += figures(top)
         lines += [f"{b['label']}: accuracy {b['accuracy']:.3f}; this model is {_IN_WORDS[b['verdict']]}"
                   for b in self.facts.get("class_baselines", [])]  # fmt: skip
+        lines += [f"{b['label']}: {b['figure'].replace('_', ' ')} {b['value']:.3f}; this model is {_IN_WORDS[b['verdict']]}"
+                  for b in self.facts.get("document_baselines", [])]  # fmt: skip
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
         if "parameters" in self.facts:
             words = f", vocabulary of {self.facts['vocabulary_tokens']:,} tokens" if "vocabulary_tokens" in self.facts else ""

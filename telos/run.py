@@ -151,9 +151,10 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
         raise no_likelihood(loaded[0].spec)
     learned = _saved.read(Path(folder))
     if learned is not None and not learned[0].needs_likelihood:
+        verb = "classify" if learned[0].annotation == "label" else "predict"
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
                          f"{folder} was trained with objective={learned[0].kind()} alone",
-                         "ask it for classes (telos classify), or train a model with objective=causal")  # fmt: skip
+                         f"ask it for what it learned (telos {verb}), or train a model with objective=causal")  # fmt: skip
     return loaded
 
 
@@ -163,6 +164,14 @@ def classify(model: str | Path, words: list[str], overrides: list[str] | None = 
     from telos import classifying
 
     return classifying.classify(Path(model), _fast(load(model)), words, overrides or [])
+
+
+def predict(model: str | Path, words: list[str], overrides: list[str] | None = None) -> tuple[dict[str, Any], str]:
+    """(facts, lines for people): what a model tells of each text, or of each document of a file or folder: its class, number,
+    tags or answer.  ``overrides``: settings of `Files` and `CleanText`, as ``corpus.value_field=score``."""
+    from telos import predicting
+
+    return predicting.predict(Path(model), _fast(load(model)), words, overrides or [])
 
 
 def score(model: str | Path, text: str | Path, overrides: list[str] | None = None) -> Scored | ScoredPairs:

@@ -5,7 +5,7 @@ what its manifest hashes to; a re-run reuses a stage whose key and files still a
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from telos.foundation import files, progress
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec, stable_hash
 from telos.recipe import Run
+from telos.tokens.annotations import NAMES as ANNOTATIONS
 from telos.tokens.store import TokenStore
 from telos.tokens.tokenizers import Tokenizer, TrainedTokenizer, load_tokenizer
 
@@ -52,7 +53,8 @@ def prepare(run: Run, folder: Path) -> Prepared:
     seconds["corpus"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    paired, labelled = bool({"target", "negative"} & run.corpus.annotations), run.objective.annotation == "label"
+    paired = bool({"target", "negative", "question"} & run.corpus.annotations)
+    labelled = run.objective.annotation not in (None, "target")  # the text's own likelihood is not what is learned
     tokenizer_key = _key(run.tokenizer, corpus_key, *(["target"] if paired else []), *(["label"] if labelled else []))
     _stage(folder, "tokenizer", tokenizer_key,
            lambda to: train_tokenizer(run.tokenizer, corpus, to, targets=paired, labels=labelled))  # fmt: skip
@@ -62,13 +64,15 @@ def prepare(run: Run, folder: Path) -> Prepared:
     began = time.perf_counter()
     stores: dict[str, TokenStore] = {}
     labels = corpus.labels("train") if "label" in beside else None
+    noted = [name for name in run.objective.annotations if name in ANNOTATIONS]
+    tags = corpus.tags("train") if "tags" in noted else []
     weighted = run.corpus.annotations & {"weight"}
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
             write = partial(_write_store, corpus, split, tokenizer, labels, "target" in beside,
-                            run.corpus.num_negatives if "negative" in beside else 0, weighted)  # fmt: skip
-            _stage(folder, name, _key(tokenizer_key, split, *sorted(beside | weighted)), write)
+                            run.corpus.num_negatives if "negative" in beside else 0, noted, tags, weighted)  # fmt: skip
+            _stage(folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted, *weighted})), write)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)
@@ -128,6 +132,7 @@ def train_tokenizer(
             yield document.text
             if targets:
                 yield str(document.metadata.get("target", ""))
+                yield str(document.metadata.get("question", ""))
                 yield from document.metadata.get("negatives", [])
 
     trained = (spec.train_for_labels if labels else spec.train)(texts, corpus.bytes("train"))
@@ -138,7 +143,8 @@ def train_tokenizer(
 
 def _write_store(  # noqa: PLR0917
     corpus: Corpus, split: SplitName, tokenizer: TrainedTokenizer, labels: list[str] | None, targets: bool,
-    negatives: int, weighted: frozenset[str], to: Path
+    negatives: int, annotations: Sequence[str], tags: list[str], weighted: frozenset[str], to: Path
 ) -> TokenStore:  # fmt: skip
     return TokenStore.write(to, corpus.documents(split), tokenizer, total_bytes=corpus.bytes(split), labels=labels,
-                            targets=targets, negatives=negatives, weighted=bool(weighted), what=f"tokens ({split})")  # fmt: skip
+                            targets=targets, negatives=negatives, annotations=annotations, tags=tags,
+                            weighted=bool(weighted), what=f"tokens ({split})")  # fmt: skip

@@ -96,9 +96,11 @@ def check(recipe: Run) -> None:
     objective = recipe.objective
     if recipe.model.learns_by == "gradient" or not objective.scores_text:
         objective.check(recipe.model)
-    if objective.annotation is not None and objective.annotation not in recipe.corpus.annotations:
-        raise TelosError(f"objective '{objective.kind()}' needs documents with a {objective.annotation}", "the corpus has none",
-                         f"name the field that holds it: corpus.{objective.annotation}_field=NAME")  # fmt: skip
+    missing = [name for name in objective.annotations if name not in recipe.corpus.annotations]
+    if missing:
+        some = missing[0] if missing[0].endswith("s") else f"a {missing[0]}"
+        raise TelosError(f"objective '{objective.kind()}' needs documents with {some}", "the corpus has none",
+                         f"name the field that holds it: corpus.{missing[0]}_field=NAME")  # fmt: skip
     if "weight" in recipe.corpus.annotations and objective.weighs is None:
         raise TelosError("corpus.weight_field needs an objective that weighs tokens or documents as they come",
                          f"'{objective.kind()}' makes others of them",
@@ -168,7 +170,9 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     """Train (or fit) the recipe's model on the prepared tokens, going on from the run folder's checkpoints."""
     began = time.perf_counter()
     store = prepared.stores["train"]
-    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens()).with_labels(store.labels or ())
+    vocabulary = prepared.tokenizer.vocabulary.with_specials(recipe.objective.special_tokens())
+    names = store.annotations.tags if recipe.objective.annotation == "tags" else store.labels
+    vocabulary = vocabulary.with_labels(names or ()).with_value_scale(store.annotations.value_scale())
     if recipe.model.learns_by == "counting":
         model = recipe.model.build(vocabulary, recipe.training.seed)
         model.fit(store.read(0, store.num_tokens))

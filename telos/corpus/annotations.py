@@ -10,13 +10,16 @@
     answers    [{text, start, end}, …]                where it is answered; what does not stand in the text has ``text`` alone
                                                       (``answers_field``)
 
-Words and their tags come as two lists, or as two texts with white space between words; a list of words is joined to a text with a
-space between any two, but none between Chinese or Japanese characters.  Answers come as SQuAD writes them (Rajpurkar et al.
-2016): {text, answer_start}, a list of such, or an object of two lists.  Places move with the text when it is cleaned
-(`telos.corpus.spans`).  Tests: tests/corpus/test_annotations.py.
+Words and their tags come as two lists, or as two texts with white space between words; a list of words is joined to a text with
+a space between any two, but none between Chinese or Japanese characters.  Spans of a text, each an object with its start, its
+end and its kind, make tags too: B-KIND for the first word that lies in one, I-KIND for those after it, O for the others.  Answers
+come as SQuAD writes them (Rajpurkar et al. 2016): {text, answer_start}, a list of such, or an object of two lists.  Places move
+with the text when it is cleaned (`telos.corpus.spans`).
+Tests: tests/corpus/test_annotations.py.
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -104,7 +107,7 @@ def joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """(the text that the words make, each one's first character and the one behind its last)."""
     text, places = "", []
     for word in words:
-        if text and word and not (_unspaced(text[-1]) and _unspaced(word[0])):
+        if text and word and not (unspaced(text[-1]) and unspaced(word[0])):
             text += " "
         places.append((len(text), len(text) + len(word)))
         text += word
@@ -112,7 +115,9 @@ def joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 
 
 def tagged(words: Any, tags: Any, place: str) -> tuple[str, list[dict[str, Any]]]:
-    """(text, tags by characters) of words and their tags, each a list or a text."""
+    """(text, tags by characters) of words and their tags, each a list or a text; or of a text and its spans."""
+    if isinstance(words, str) and isinstance(tags, list) and all(isinstance(tag, Mapping) for tag in tags):
+        return words, _of_spans(words, [_span(tag, words, place) for tag in tags])
     names = tags.split() if isinstance(tags, str) else tags
     if isinstance(words, str):
         text, places, at = words, [], 0
@@ -133,7 +138,50 @@ def tagged(words: Any, tags: Any, place: str) -> tuple[str, list[dict[str, Any]]
     return text, [{"start": a, "end": b, "tag": str(tag)} for (a, b), tag in zip(places, names, strict=True)]
 
 
-def _unspaced(character: str) -> bool:
+_NAMES = {"start": ("start", "start_position", "begin"), "end": ("end", "end_position", "stop"),
+          "kind": ("kind", "tag", "label", "type", "entity_type", "entity")}  # fmt: skip
+"""What others call the parts of a span."""
+
+
+def _span(span: Mapping[str, Any], text: str, place: str) -> tuple[int, int, str]:
+    found = [next((span[name] for name in names if name in span), None) for names in _NAMES.values()]
+    start, end, kind = found
+    if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)) or kind is None:
+        raise TelosError(f"{place} must have spans with a start and an end within the text, and a kind", str(dict(span))[:80],
+                         'write {"start": …, "end": …, "label": …}, or name another field: corpus.tags_field=NAME')  # fmt: skip
+    return start, end, str(kind)
+
+
+def _of_spans(text: str, spans: list[tuple[int, int, str]]) -> list[dict[str, Any]]:
+    """A tag for each word; of spans that overlap the one that begins first, and of those the longest."""
+    ordered = sorted(spans, key=lambda span: (span[0], -span[1]))
+    found, before = [], -1
+    for start, end in words_of(text):
+        inside = next((i for i, (a, b, _) in enumerate(ordered) if a < end and start < b), None)
+        tag = "O" if inside is None else f"{'I' if inside == before else 'B'}-{ordered[inside][2]}"
+        before = -1 if inside is None else inside
+        found.append({"start": start, "end": end, "tag": tag})
+    return found
+
+
+_WORD = re.compile(r"[^\W_]+(?:['’\-.,][^\W_]+)*|\S")
+
+
+def words_of(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text that nobody has parted start and end: runs of letters and digits, marks each alone, characters of
+    scripts without spaces each alone."""
+    found = []
+    for match in _WORD.finditer(text):
+        at = match.start()
+        for place in range(match.start(), match.end()):
+            if unspaced(text[place]):
+                found += [(at, place)] * (at < place) + [(place, place + 1)]
+                at = place + 1
+        found += [(at, match.end())] * (at < match.end())
+    return found
+
+
+def unspaced(character: str) -> bool:
     """Whether its script writes no spaces between words; Hangul is wide, too, and does."""
     wide = unicodedata.east_asian_width(character) in ("W", "F")
     return wide and not ("\uac00" <= character <= "\ud7a3" or "\u1100" <= character <= "\u11ff")

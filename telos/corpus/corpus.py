@@ -74,6 +74,11 @@ class Corpus:
         found = {orjson.loads(row["metadata"]).get("label") for row in rows if row["metadata"]}
         return sorted(found - {None})
 
+    def tags(self, split: str) -> list[str]:
+        """Every tag that words of a split have, sorted."""
+        rows = shards.rows(self._folder(split), ["metadata"])
+        return sorted({one["tag"] for row in rows if row["metadata"] for one in orjson.loads(row["metadata"]).get("tags", [])})
+
     def bytes(self, split: str) -> int:
         """UTF-8 bytes of a split's text."""
         return int(self._facts(split)["bytes"])

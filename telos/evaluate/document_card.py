@@ -12,15 +12,21 @@ import yaml  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
 from telos.foundation.page import templates
 
+TASKS = {"value": "text-classification", "tags": "token-classification", "answers": "question-answering"}
+"""Annotation that was learned → the hub's name of the task (which has none of its own for numbers)."""
 
-def document_card(report: Mapping[str, Any], labels: Sequence[str], languages: Sequence[str] = ()) -> str:
-    """The card's Markdown, from the same facts as the report; what is missing is left out."""
+
+def document_card(
+    report: Mapping[str, Any], labels: Sequence[str], languages: Sequence[str] = (), annotation: str | None = None
+) -> str:
+    """The card's Markdown, from the same facts as the report; what is missing is left out.  ``annotation``: what was learned."""
     header: dict[str, Any] = {"language": list(languages)} if languages else {}
-    task = "text-classification" if labels else "text2text-generation"
+    task = TASKS.get(annotation or "", "text-classification" if labels else "text2text-generation")
     header |= {"library_name": "telos", "pipeline_tag": task, "tags": ["telos"]}
     example = json.dumps("今天" if "zh" in languages else "What a film", ensure_ascii=False)
     card = templates("telos.evaluate", html=False).get_template("document_card.md.jinja")
     text = card.render(card=report, header=yaml.safe_dump(header, sort_keys=False), labels=list(labels), example=example,
+                       annotation=annotation,
                        figures=figures(report.get("headline", {})))  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

@@ -93,6 +93,18 @@ def _by_document(values: np.ndarray, of: np.ndarray) -> np.ndarray:
     return values if len(first) == len(values) else np.bincount(number, values)[np.argsort(first, kind="stable")]
 
 
+def told(model: Any, objective: Any, rows: Sequence[Row], vocabulary: Vocabulary, *, seed: int = 1) -> list[np.ndarray]:
+    """What an objective tells of every row (its ``told``), as long as the longest row of its batch."""
+    import torch
+
+    found: list[np.ndarray] = [np.zeros(0)] * len(rows)
+    with torch.no_grad():
+        for places, batch in in_batches(objective, rows, vocabulary, seed=seed, device=str(model.device), what="documents"):
+            for place, values in zip(places, objective.told(model, batch).cpu().numpy(), strict=True):
+                found[place] = values
+    return found
+
+
 def answers(
     model: Any, objective: Any, rows: Sequence[Row], vocabulary: Vocabulary, function: "Callable[[Any], Any]", *, seed: int = 1
 ) -> np.ndarray:

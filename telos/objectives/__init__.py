@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+Annotation = Literal["label", "target", "value", "tags", "question", "answers"]
+"""What documents may have beside their text: the setting corpus.NAME_field says where."""
+
 Example = dict[str, np.ndarray]
 """Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
@@ -68,9 +71,14 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     """What a row is: a piece of the stream of all tokens, or a whole document, cut at `raw_length`."""
 
     @property
-    def annotation(self) -> Literal["label", "target"] | None:
-        """What every document must have beside its text."""
+    def annotation(self) -> "Annotation | None":
+        """What is learned of a document beside its text, and so every one must have."""
         return None
+
+    @property
+    def annotations(self) -> "tuple[Annotation, ...]":
+        """All that it reads beside the text."""
+        return () if self.annotation is None else (self.annotation,)
 
     @property
     def rows_together(self) -> int:

@@ -1,6 +1,6 @@
 """What an objective leaves in a model's folder where inference needs it: ``objective.json`` and ``objective.safetensors``.
 
-The first has the objective's settings and the names of its classes, the second its trained parts by name.
+The first has the objective's settings and the names of its classes, the second its trained parts and what goes with them by name.
 Tests: tests/objectives/test_saved.py.
 """
 
@@ -20,7 +20,13 @@ def save(folder: Path, objective: Objective, owned: Any, labels: tuple[str, ...]
 
     write_json(folder / FACTS, {"objective": objective.dump(), "labels": list(labels)})
     if owned is not None:
-        save_file({name: p.detach().cpu().contiguous() for name, p in owned.named_parameters()}, folder / WEIGHTS)
+        save_file({name: p.detach().cpu().contiguous() for name, p in _tensors(owned).items()}, folder / WEIGHTS)
+
+
+def _tensors(owned: Any) -> dict[str, Any]:
+    """Parameters, and buffers that are kept."""
+    saved = owned.state_dict()
+    return dict(owned.named_parameters()) | {name: buffer for name, buffer in owned.named_buffers() if name in saved}
 
 
 def read(folder: Path) -> tuple[Objective, tuple[str, ...]] | None:
@@ -51,7 +57,7 @@ def fill(folder: Path, owned: Any) -> None:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise TelosError(f"{path} must be readable", f"damaged content ({error})", "copy the whole folder again") from None
-    own = dict(owned.named_parameters())
+    own = _tensors(owned)
     wrong = [n for n in own if n not in tensors or tensors[n].shape != own[n].shape] + [n for n in tensors if n not in own]
     if wrong:
         raise TelosError(f"{WEIGHTS} must hold the parts of {FACTS}'s objective", f"'{wrong[0]}' differs ({len(wrong)} in all)",

@@ -19,7 +19,8 @@ from torch.nn import functional
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
 from telos.models import Hidden, Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective, Weighs
+from telos.objectives import Annotation, Batch, Example, Loss, Objective, Weighs
+from telos.objectives._pooled import Pooling, pool
 from telos.objectives._width import width_of
 from telos.objectives.terms import Over
 from telos.tokens.batches import Row
@@ -37,9 +38,9 @@ class Classification(Objective):
     needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
     weighs: ClassVar[Weighs | None] = "documents"
-    annotation: ClassVar[Literal["label", "target"] | None] = "label"
+    annotation: ClassVar[Annotation | None] = "label"
 
-    pooling: Literal["mean", "last", "first"] = "mean"
+    pooling: Pooling = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
 
     @property
@@ -94,19 +95,7 @@ class Classification(Objective):
     def _logits(self, model: Any, batch: Batch) -> Hidden:
         """The same with what stands beside it."""
         inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
-        return model.hidden(inputs).map(lambda values_BTD: model.owned(self._read(values_BTD.float(), batch["segments"] == 1)))
-
-    def _read(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
-        """What the head reads, (B, D)."""
-        return self._pooled(values_BTD, read_BT) if values_BTD.shape[1] == read_BT.shape[1] else values_BTD[:, 0]
-
-    def _pooled(self, values_BTD: Tensor, read_BT: Tensor) -> Tensor:
-        if self.pooling == "first":
-            return values_BTD[:, 0]
-        lengths_B = read_BT.sum(1)
-        if self.pooling == "last":
-            return values_BTD[torch.arange(len(lengths_B), device=lengths_B.device), lengths_B - 1]
-        return (values_BTD * read_BT[..., None]).sum(1) / lengths_B[:, None]
+        return model.hidden(inputs).map(lambda values_BTD: model.owned(pool(values_BTD, batch, self.pooling)))
 
 
 class Head(nn.Module):

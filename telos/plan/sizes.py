@@ -90,6 +90,7 @@ def sizes(model: Model, objective: Objective, optimizer: Optimizer, settings: Tr
     objective.check(model)
     objective = objective.fitted(model)
     vocabulary = plain.with_specials(objective.special_tokens()).with_labels(("", "no"))  # how many classes weighs nothing
+    vocabulary = vocabulary.with_value_scale((0.0, 1.0))
     drawn = _Drawn()
     estimates = {
         dtype: model.estimate(vocabulary, dtype=dtype, training=_as_the_loop(objective, optimizer, settings, vocabulary, drawn))
@@ -138,7 +139,9 @@ def _batch(objective: Objective, rows: int, raw_length: int, vocabulary: Vocabul
     import torch
 
     tokens = np.zeros(raw_length, np.uint32)
-    row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens)
+    of_each = np.stack([np.arange(raw_length), np.zeros(raw_length, np.int64)], 1)
+    beside = {"value": 0.0, "tags": of_each, "question": tokens, "answers": of_each[:1]}
+    row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens, beside=beside)
     byte = Tokenizer.member("byte")().train(lambda: iter(()), 0)  # stands for whichever encodes text, whose id 0 is a token, too
     example = objective.examples(row, generator(0, "examples"), vocabulary.with_tokenizer(byte))
     types = {name: torch.from_numpy(array[:0] if array.ndim else array.reshape(1)).dtype for name, array in example.items()}

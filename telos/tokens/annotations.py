@@ -4,7 +4,8 @@
     tags       tags.bin, tags_ends.bin            (n, 2) int32: the first token of each tagged word in its document, and its tag;
                                                   int64, how many there are up to each document.  tags.json names the tags
     question   question_tokens-00000.bin …        a stream as that of the texts
-    answers    answers.bin, answers_ends.bin      (n, 2) int32: first and last token of each answer that stands in the document
+    answers    answers.bin, answers_ends.bin      (n, 2) int32: first and last token of each answer; −1 of one that does not stand
+                                                  in the document
 
 A tagged document is encoded word by word, the white space before a word with it, so that every word begins in a token of its own
 (Devlin et al. 2019, section 5.3, who tag the first token of each).  Tokens are found from characters by
@@ -26,6 +27,8 @@ from telos.tokens.tokenizers import TrainedTokenizer
 
 NAMES = ("value", "tags", "question", "answers")
 QUESTION = "question_"
+NOWHERE = -1
+"""In the place of a token: an answer does not stand in its document."""
 _INT32, _FLOAT64 = np.dtype("<i4"), np.dtype("<f8")
 
 
@@ -69,8 +72,8 @@ class _Pairs:
 
 
 class AnnotationWriter:
-    """Appends to the files of a store that is being written.  ``names``: what is written, of `NAMES`; ``tags``: names of the tags in
-    the order of their ids, one that is not among them has an id behind theirs."""
+    """Appends to the files of a store that is being written.  ``names``: what is written, of `NAMES`; ``tags``: names of the tags
+    in the order of their ids, one that is not among them has an id behind theirs."""
 
     def __init__(
         self, folder: Path, tokenizer: TrainedTokenizer, names: Sequence[str], tags: Sequence[str], stream: StreamWriter
@@ -88,7 +91,7 @@ class AnnotationWriter:
     def add(self, documents: Sequence[Document], texts: Sequence[str]) -> list[np.ndarray]:
         """The tokens of the texts, without their ends; what stands beside them is appended."""
         if "tags" in self.names:
-            tagged = [_spans(document, "tags") for document in documents]
+            tagged = [document.metadata.get("tags", []) for document in documents]
             encoded, firsts = encode_words(self.tokenizer, texts, [[one["start"] for one in spans] for spans in tagged])
             self._add("tags", [[(place, self.tags.setdefault(one["tag"], len(self.tags)))
                                 for place, one in zip(found, spans, strict=True)]
@@ -106,11 +109,11 @@ class AnnotationWriter:
         return encoded
 
     def _answers(self, document: Document, text: str, ids: np.ndarray) -> list[tuple[int, int]]:
-        spans = _spans(document, "answers")
-        if not spans or not len(ids):
+        answers = document.metadata.get("answers", [])
+        if not answers or not len(ids):
             return []
         edges = character_edges(self.tokenizer, ids, text)
-        return [tokens_of(edges, one["start"], one["end"]) for one in spans]
+        return [tokens_of(edges, one["start"], one["end"]) if "start" in one else (NOWHERE, NOWHERE) for one in answers]
 
     def _add(self, name: str, pairs: Sequence[Sequence[tuple[int, int]]]) -> None:
         ends = self.counts[name] + np.cumsum([len(one) for one in pairs])
@@ -126,19 +129,14 @@ class AnnotationWriter:
         return found if self.questions is None else found | {"question_tokens": self.questions.num_tokens}
 
 
-def _spans(document: Document, name: str) -> list[dict[str, Any]]:
-    """Those that stand in the text."""
-    return [one for one in document.metadata.get(name, []) if "start" in one]
-
-
 # -- characters and tokens --------------------------------------------------------------------------------------------
 
 
 def encode_words(
     tokenizer: TrainedTokenizer, texts: Sequence[str], starts: Sequence[Sequence[int]]
 ) -> tuple[list[np.ndarray], list[list[int]]]:
-    """(tokens of each text, the place of the first token of each word).  ``starts``: the words' first characters, ascending; white
-    space before a word is encoded with it, whatever else stands between words with the word before."""
+    """(tokens of each text, the place of the first token of each word).  ``starts``: the words' first characters, ascending;
+    white space before a word is encoded with it, whatever else stands between words with the word before."""
     pieces: list[str] = []
     cuts = [_cuts(text, begins) for text, begins in zip(texts, starts, strict=True)]
     for text, places in zip(texts, cuts, strict=True):

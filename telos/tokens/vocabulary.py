@@ -21,7 +21,8 @@ class Vocabulary:
     ``end_of_text`` ends every document in a token stream, and so stands before the first token of the next: it is the
     only begin-of-text there is, but for a tokenizer from elsewhere, whose models read ``begin_of_text`` in its place (and whose
     special tokens may stand among the ordinary ones).  ``specials``: name → id, in the order appended; ordinary ids never move.
-    ``tokenizer_hash``: of the tokenizer that these ids belong to.  ``labels``: names of the classes that documents have, by id.
+    ``tokenizer_hash``: of the tokenizer that these ids belong to.  ``labels``: names of the classes that documents have, or of
+    their words' tags, by id.  ``value_scale``: mean and standard deviation of the training documents' numbers.
     ``tokenizer``: that tokenizer, for objectives that encode text themselves; of no part in what the vocabulary is.
     """
 
@@ -29,10 +30,12 @@ class Vocabulary:
     tokenizer_hash: str
     specials: dict[str, int] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    value_scale: tuple[float, float] | None = None
     tokenizer: "TrainedTokenizer | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))  # a list, where it was read from JSON
+        object.__setattr__(self, "value_scale", None if self.value_scale is None else tuple(self.value_scale))
 
     @property
     def size(self) -> int:
@@ -72,3 +75,7 @@ class Vocabulary:
     def with_labels(self, names: Sequence[str]) -> "Vocabulary":
         """The vocabulary with these names of classes."""
         return replace(self, labels=tuple(names))
+
+    def with_value_scale(self, scale: tuple[float, float] | None) -> "Vocabulary":
+        """The vocabulary with this mean and standard deviation of the documents' numbers."""
+        return replace(self, value_scale=scale)

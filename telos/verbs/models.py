@@ -52,6 +52,26 @@ def classify(
     answer(facts, as_json, shown)
 
 
+@app.command(epilog="Example:  telos predict runs/mine/model 'what a film' 'never again'")
+def predict(
+    words: Annotated[list[str] | None, words_of("MODEL TEXT", "A model folder, and texts, or a file or folder of them")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a model tells of each text: its class, a number, the tags of its words, or the answer to a question.
+
+    That hangs on the objective it was trained with: classification, regression, tagging or span_extraction (of which the first
+    text is the question and the second the context).  Of a file with the truth (corpus.value_field=NAME …) also the figures.
+    """
+    from telos import run
+
+    given, overrides = split(words)
+    if not given:
+        raise TelosError("telos predict takes a model and texts, or a file of them", "nothing",
+                         "write for example: telos predict runs/mine/model 'what a film'")  # fmt: skip
+    facts, shown = run.predict(given[0], given[1:], overrides)
+    answer(facts, as_json, shown)
+
+
 @app.command(epilog="Example:  telos evaluate runs/mine/model blimp.jsonl.gz")
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],

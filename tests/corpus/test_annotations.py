@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from telos.corpus.annotations import joined, tagged
+from telos.corpus.annotations import joined, tagged, words_of
 from telos.corpus.engines.native import Native
 from telos.corpus.pipeline import build_corpus
 from telos.corpus.sources.files import Files
@@ -99,6 +99,32 @@ def test_conll_that_is_broken(fill):
     with pytest.raises(TelosError) as error:
         read(fill("t", {"a.conll": "EU B-ORG\n"}), text_field="w", tags_field="tags")
     assert "must have the column 'w'" in error.value.must
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("Don't go to St. John's, please!", ["Don't", "go", "to", "St", ".", "John's", ",", "please", "!"]),
+    ("我在New York工作3.5年。", ["我", "在", "New", "York", "工", "作", "3.5", "年", "。"]),
+    ("  snake_case — x", ["snake", "_", "case", "—", "x"]),
+    ("", []),
+])  # fmt: skip
+def test_words_of_a_text_that_nobody_has_parted(text, words):
+    assert [text[a:b] for a, b in words_of(text)] == words
+
+
+def test_spans_of_a_text_make_tags(fill):
+    text = "张三在New York，call Ann Lee."
+    spans = [{"entity_type": "PER", "start_position": 0, "end_position": 2},
+             {"label": "LOC", "start": 3, "end": 11},
+             {"label": "PER", "start": text.index("Ann"), "end": len(text) - 1},
+             {"label": "X", "start": 4, "end": 6}]  # fmt: skip
+    (raw,) = read(fill("t", {"a.jsonl": lines({"full": text, "spans": spans})}), text_field="full", tags_field="spans")
+    told = {word: tag for word, tag in of(raw)[1] if tag != "O"}
+    assert of(raw)[0] == text
+    assert told == {"张": "B-PER", "三": "I-PER", "New": "B-LOC", "York": "I-LOC", "Ann": "B-PER", "Lee": "I-PER"}
+    for wrong in ({"label": "X", "start": 3, "end": 99}, {"start": 0, "end": 2}):
+        with pytest.raises(TelosError) as error:
+            tagged("abc", [wrong], "x:1")
+        assert error.value.must == "x:1 must have spans with a start and an end within the text, and a kind"
 
 
 def test_a_tag_for_each_word():

@@ -1,4 +1,4 @@
-"""Numbers, tags, questions and answers in a token store: each at its tokens, whatever the tokenizer; nothing where there is none."""
+"""Numbers, tags, questions and answers in a token store: each at its tokens, whatever the tokenizer."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,8 @@ def test_each_stands_at_its_document(tmp_path, tokenizer):
     ids = store.document(0)[:-1]
     for (place, _), following, word in zip(one["tags"], [*one["tags"][1:, 0], len(ids)], WORDS, strict=True):
         assert tokenizer.decode(ids[place:following]).lstrip().startswith(word)
-    ((first, last),) = one["answers"]
+    (first, last), nowhere = one["answers"]
+    assert nowhere.tolist() == [-1, -1]
     assert "New York" in tokenizer.decode(ids[first : last + 1])
     assert "New York" not in tokenizer.decode(ids[first + 1 : last + 1])
     assert "New York" not in tokenizer.decode(ids[first:last])
