@@ -15,9 +15,11 @@ from telos import document_results
 from telos.evaluate.score import extent, network_nll, windows
 from telos.foundation import files, machine
 from telos.foundation.errors import TelosError
+from telos.foundation.random import generator
 from telos.foundation.units import Duration
 from telos.held_out import HeldOut
 from telos.models.counting.counts import STARTS_DOCUMENT, STARTS_PIECE
+from telos.optim.schedules import Progress
 from telos.recipe import Run
 from telos.stages import Prepared
 from telos.tokens.batches import Batches
@@ -105,6 +107,8 @@ def check(recipe: Run) -> None:
         raise TelosError("corpus.weight_field needs an objective that weighs tokens or documents as they come",
                          f"'{objective.kind()}' makes others of them",
                          "leave corpus.weight_field out, or choose another objective: causal, masked, prefix …")  # fmt: skip
+    fraction = math.nan if recipe.training.budget.unit == "seconds" else 0.0
+    objective.at(Progress(0.0, 0.0, 0.0, math.nan, fraction), generator(recipe.training.seed, "step", 0))
     if recipe.training.group_by_length and objective.unit != "document":
         raise TelosError("train.group_by_length needs an objective of whole documents",
                          f"'{objective.kind()}' reads the text as one stream", "leave train.group_by_length out")  # fmt: skip

@@ -3,7 +3,7 @@
 An objective turns rows of tokens into examples and computes its loss from a model; the trainer knows neither.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from telos.optim.schedules import Progress
+
 Annotation = Literal["label", "target", "value", "tags", "question", "answers"]
 """What documents may have beside their text: the setting corpus.NAME_field says where."""
 
 Example = dict[str, np.ndarray]
 """Column name → array whose first axis is time, or of no axis for one value a row.  Columns that every objective fills:
 ``tokens`` (int64), ``segments`` (int32) and ``weights`` (float32, 0 where nothing is predicted)."""
+
+Maker = Callable[[Row, np.random.Generator, Vocabulary], Example]
+"""What makes a row's example; see `Objective.examples`."""
 
 
 Weighs = Literal["tokens", "documents"]
@@ -109,10 +114,20 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         return "vocabulary" if self.needs_likelihood else None
 
     @property
+    def members(self) -> "tuple[Objective, ...]":
+        """The objectives that ask the model for nats: itself, or those that it is made of."""
+        return (self,)
+
+    @property
     def scores_text(self) -> bool:
         """Whether a model that it trains says how probable a text is, token by token: a run then reports that of the held-out
         text, else what `measure` says of it."""
         return self.unit == "stream" and self.needs == ("causal",)
+
+    @property
+    def text_term(self) -> str:
+        """Name of the term that is nats per token of the text where `scores_text`; the record has it by that name."""
+        return "nll"
 
     def special_tokens(self) -> tuple[str, ...]:
         """Names of tokens to append to the vocabulary."""
@@ -135,8 +150,13 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model or objective")  # fmt: skip
+        self.check_terms(model)
+
+    def check_terms(self, model: Model) -> None:
+        """Refuse a term that this objective, or one that it is made of, cannot carry."""
         for term in self.terms:
-            term.check(self, model)
+            for member in self.members:
+                term.check(member, model)
 
     def pattern(self, model: Model) -> Pattern:
         """By which pattern this model is trained: the first of ``needs`` that it has."""
@@ -168,6 +188,12 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         columns = {name: example[name] * row.weights for name in ("weights", "counted") if name in example}
         return example | columns
 
+    def at(self, progress: "Progress", rng: np.random.Generator) -> Maker:
+        """What makes the examples of one training step: `examples`, unless something follows ``progress`` (in the middle of the
+        step; what is not known beforehand, as the fraction of a budget in time, is NaN) or is drawn once a step, from ``rng``,
+        keyed by (seed, step).  `TelosError` where it follows what is not known."""
+        return self.examples
+
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
         """Once a step, without gradient: rollouts, rewards, teacher scores.  Nothing by default."""
         return batch
@@ -197,15 +223,16 @@ class Objective(Spec, family="telos.objectives", default="causal"):
 
 
 def collate(examples: list[Example], device: str = "cpu") -> Batch:
-    """Examples as one batch: each column padded with 0 to the longest."""
+    """Examples as one batch: each column padded with 0 to the longest; all 0 in the row of an example that lacks it."""
     import torch
 
     columns = {}
-    for name in examples[0]:
-        arrays = [e[name] for e in examples]
-        longest = [max(a.shape[0] for a in arrays)] if arrays[0].ndim else []
-        joined = np.zeros((len(arrays), *longest, *arrays[0].shape[1:]), arrays[0].dtype)
-        for i, a in enumerate(arrays):
+    for name in dict.fromkeys(name for example in examples for name in example):
+        arrays = {i: example[name] for i, example in enumerate(examples) if name in example}
+        first = next(iter(arrays.values()))
+        longest = [max(a.shape[0] for a in arrays.values())] if first.ndim else []
+        joined = np.zeros((len(examples), *longest, *first.shape[1:]), first.dtype)
+        for i, a in arrays.items():
             joined[(i, slice(len(a))) if longest else i] = a
         columns[name] = torch.from_numpy(joined).to(device, non_blocking=True)
     return Batch(columns)

@@ -16,6 +16,7 @@ from telos.models import Model
 from telos.models.sizing import Dtype, Estimate
 from telos.objectives import Batch, Objective
 from telos.optim.optimizers import Optimizer
+from telos.optim.schedules import Progress
 from telos.tokens.batches import Row
 from telos.tokens.tokenizers import Tokenizer
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
@@ -122,7 +123,7 @@ def _as_the_loop(
         micro_batches = settings.micro_batches(rows, raw_length, objective.rows_together)
         drawn.rows = max(part.stop - part.start for part in micro_batches)
         batch = _batch(objective, rows, raw_length, vocabulary)
-        drawn.context_tokens = batch["tokens"].shape[1]
+        drawn.context_tokens = max(column.shape[1] for name, column in batch.columns.items() if name.split(".")[-1] == "tokens")
 
         def step() -> None:
             accumulate(trainable, objective, batch, micro_batches, seed=0, step=0)
@@ -143,6 +144,7 @@ def _batch(objective: Objective, rows: int, raw_length: int, vocabulary: Vocabul
     beside = {"value": 0.0, "tags": of_each, "question": tokens, "answers": of_each[:1]}
     row = Row(tokens, vocabulary.end_of_text, np.zeros(raw_length, np.int64), 0, label=0, target=tokens, beside=beside)
     byte = Tokenizer.member("byte")().train(lambda: iter(()), 0)  # stands for whichever encodes text, whose id 0 is a token, too
-    example = objective.examples(row, generator(0, "examples"), vocabulary.with_tokenizer(byte))
+    make = objective.at(Progress(0.0, 0.0, 0.0, 0.0, 0.0), generator(0, "step"))
+    example = make(row, generator(0, "examples"), vocabulary.with_tokenizer(byte))
     types = {name: torch.from_numpy(array[:0] if array.ndim else array.reshape(1)).dtype for name, array in example.items()}
     return Batch({name: torch.zeros((rows, *array.shape), dtype=types[name]) for name, array in example.items()})

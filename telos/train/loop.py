@@ -98,7 +98,8 @@ def train(
                 "batches (train.seed, train.batch_tokens)": f"{settings.seed} {batches.rows} {batches.raw_length}"
                                                             + " grouped" * settings.group_by_length}  # fmt: skip
     checkpoints = Checkpoints(checkpoints_folder, identity, settings.keep_checkpoints)
-    loader = Loader(batches, objective, vocabulary, settings.seed, model.device)
+    loader = Loader(batches, objective, vocabulary, settings.seed, model.device,
+                    total_steps=clock.total_steps(batches))  # fmt: skip
     training = _Training(model, objective, optimizer, schedule, settings, loader, checkpoints, choices, clock, evaluate)
     with freed_memory_kept(), loader.open(), Signals() as signals:
         return training.run(signals)
@@ -258,8 +259,9 @@ class _Training:
     # -- what is written --------------------------------------------------------------------------------------------
 
     def _line(self, losses: StepLoss, norm: float, scale: float, rate: float) -> dict[str, Any]:
-        terms = {f"loss_{name}": value for name, value in losses.terms.items() if name != "nll"}
-        nats = {"nats_per_token": losses.terms["nll"]} if "nll" in losses.terms else {}
+        text = self.objective.text_term
+        terms = {f"loss_{name}": value for name, value in losses.terms.items() if name != text}
+        nats = {"nats_per_token": losses.terms[text]} if text in losses.terms else {}
         return {"step": self.step, "loss": losses.loss, **nats, **terms, **losses.metrics, "learning_rate_scale": scale,
                 "tokens": self.batches.tokens_at(self.step), "seconds": self.clock.trained_seconds, "tokens_per_second": rate,
                 "gradient_norm": norm}  # fmt: skip
