@@ -77,7 +77,7 @@ def _weight(value: Any, place: str) -> dict[str, Any]:
         return {"weight": _counts(value, value, place)}
     spans = []
     for one in value:
-        parts = [one.get(name) for name in ("start", "end", "weight")] if isinstance(one, Mapping) else one
+        parts: Any = [one.get(name) for name in ("start", "end", "weight")] if isinstance(one, Mapping) else one
         whole = isinstance(parts, (list, tuple)) and len(parts) == 3 and all(type(part) is int for part in parts[:2])
         if not whole or not 0 <= parts[0] < parts[1]:
             raise _no_weight(one, place)

@@ -31,7 +31,7 @@ REQUIRED: dict[tuple[str, str], dict[str, Any]] = {
     ("telos.corpus.filters", "decontaminate"): {"against": "evaluation"},
     ("telos.tokens.tokenizers", "pretrained"): {"path": "model"},
     ("telos.objectives.terms", "distillation"): {"teacher": "runs/teacher"},
-    ("telos.objectives", "mix"): {"parts": [{"objective": "causal"}]},
+    ("telos.objectives", "mix"): {"parts": [{"objective": "masked"}]},
 }
 """(family, kind) → settings that it cannot do without; everything else builds from nothing."""
 
