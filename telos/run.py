@@ -150,11 +150,16 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
     if not loaded[0].spec.has_likelihood:
         raise no_likelihood(loaded[0].spec)
     learned = _saved.read(Path(folder))
-    if learned is not None and not learned[0].needs_likelihood:
-        verb = "classify" if learned[0].annotation == "label" else "predict"
+    if learned is not None and learned[0].writes not in ("on", "answers"):
+        kind, annotation = learned[0].kind(), learned[0].annotation
+        tells = {"label": "ask it for classes (telos classify)"} | dict.fromkeys(
+            ("value", "tags", "answers"), "ask it for what it learned (telos predict)"
+        )
+        other = tells.get(annotation or "", "let it write (telos generate)" if learned[0].writes else "")
+        other = f"{other}, or " if other else ""
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
-                         f"{folder} was trained with objective={learned[0].kind()} alone",
-                         f"ask it for what it learned (telos {verb}), or train a model with objective=causal")  # fmt: skip
+                         f"{folder} was trained with objective={kind} alone", f"{other}train a model with objective=causal"
+                         )  # fmt: skip
     return loaded
 
 
@@ -192,16 +197,31 @@ def evaluate(model: str | Path, pairs: str | Path) -> "Evaluated":
 def generate(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
     """Continue each prompt, or answer it; ``settings`` are those of `Sampling`.  "continued": whether a text goes on from its
     prompt, or is an encoder-decoder's answer to it."""
+    began = time.perf_counter()
+    writer, sampling = _writer(Path(model), settings)
+    loaded = time.perf_counter()
+    made = writer.generate(prompts, sampling)
+    told = [_told(prompt, one) for prompt, one in zip(prompts, made, strict=True)]
+    return _timed(told, sampling.dump(), loaded - began, time.perf_counter() - loaded) | {"continued": writer.continues}
+
+
+def _writer(model: Path, settings: dict[str, Any]) -> tuple[Any, Any]:
+    """What writes with a model, and its settings: from left to right, or by unmasking where the model learned that."""
     from telos.generate.engine import Engine
     from telos.generate.sampling import Sampling
+    from telos.generate.unmasking import Unmasker, Unmasking
+    from telos.objectives import _saved, masked
 
+    learned = _saved.read(model)
+    if learned is not None and learned[0].writes == "by unmasking":
+        network, tokenizer = _fast(load(model))
+        return Unmasker(network, tokenizer, network.vocabulary.specials[masked.MASK]), Unmasking(**settings)
+    for name in ("steps", "order"):
+        if name in settings:
+            raise TelosError(f"--{name} is for a model that writes by unmasking", f"{model} writes from left to right",
+                             f"leave --{name} out, or train with objective=masked_diffusion")  # fmt: skip
     sampling = Sampling(**settings)
-    began = time.perf_counter()
-    engine = Engine(*_fast(load_likelihood(model)))
-    loaded = time.perf_counter()
-    made = engine.generate(prompts, sampling)
-    told = [_told(prompt, one) for prompt, one in zip(prompts, made, strict=True)]
-    return _timed(told, sampling.dump(), loaded - began, time.perf_counter() - loaded) | {"continued": engine.continues}
+    return Engine(*_fast(load_likelihood(model))), sampling
 
 
 def beam_search(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:
@@ -229,14 +249,13 @@ def _timed(told: list[dict[str, Any]], settings: dict[str, Any], load_seconds: f
 
 
 def stream(model: str | Path, prompt: str, settings: dict[str, Any]) -> Iterator[str]:
-    """One prompt and its continuation in pieces, as they become certain; of an encoder-decoder the answer alone."""
-    from telos.generate.engine import Engine
-    from telos.generate.sampling import Sampling
-
-    sampling = Sampling(**settings)
-    engine = Engine(*_fast(load_likelihood(model)))
-    pieces = engine.stream(prompt, sampling)  # which checks the prompt
-    return chain([prompt], pieces) if engine.continues else pieces
+    """One prompt and its continuation in pieces, as they become certain; of an encoder-decoder the answer alone, by unmasking
+    the whole at once."""
+    writer, sampling = _writer(Path(model), settings)
+    if not hasattr(writer, "stream"):
+        return iter([prompt, writer.generate([prompt], sampling)[0].text])
+    pieces = writer.stream(prompt, sampling)  # which checks the prompt
+    return chain([prompt], pieces) if writer.continues else pieces
 
 
 def _fast(loaded: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -44,6 +44,27 @@ class Generation:
     log_probabilities: tuple[float, ...]
 
 
+def require_own_tokenizer(model: Network | Counting, tokenizer: TrainedTokenizer) -> None:
+    if model.vocabulary.tokenizer_hash != tokenizer.vocabulary.tokenizer_hash:
+        raise TelosError("a model must be used with the tokenizer that it was trained with",
+                         f"tokenizer {tokenizer.vocabulary.tokenizer_hash}, the model's is {model.vocabulary.tokenizer_hash}",
+                         "load both from one model folder")  # fmt: skip
+
+
+@contextlib.contextmanager
+def still(model: Network | Counting) -> Iterator[None]:
+    """No gradient and no dropout, for one step: between the pieces of a stream the caller may train."""
+    training = getattr(model, "training", False)
+    if training:
+        model.eval()  # type: ignore[union-attr]
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if training:
+            model.train()  # type: ignore[union-attr]
+
+
 class _Row:
     """One sequence while it grows.  ``source``: of an encoder-decoder."""
 
@@ -79,10 +100,7 @@ class Engine:
     """Generates with a network or a counting model and its tokenizer."""
 
     def __init__(self, model: Network | Counting, tokenizer: TrainedTokenizer):
-        if model.vocabulary.tokenizer_hash != tokenizer.vocabulary.tokenizer_hash:
-            raise TelosError("a model must be used with the tokenizer that it was trained with",
-                             f"tokenizer {tokenizer.vocabulary.tokenizer_hash}, the model's is {model.vocabulary.tokenizer_hash}",
-                             "load both from one model folder")  # fmt: skip
+        require_own_tokenizer(model, tokenizer)
         self.model, self.tokenizer = model, tokenizer
         self._reads_source = reads_source(model)
         if isinstance(model, Network) and not self._reads_source and "causal" not in getattr(model, "spec", Model).patterns:
@@ -140,7 +158,7 @@ class Engine:
         found: list[list[tuple[Generation, float]]] = []
         for at in range(0, len(rows), prompts_at_once):
             batch = rows[at : at + prompts_at_once]
-            with self._still():
+            with still(self.model):
                 hypotheses = search(self._lanes(batch), beam, self.model.vocabulary.end_of_text, [row.limit for row in batch])
             found += [[(self._told(row, one), one.score) for one in best] for row, best in zip(batch, hypotheses, strict=True)]
         return found
@@ -167,7 +185,7 @@ class Engine:
         position, seen = 0, torch.empty(0)
         chosen: list[int] = []
         while rows:
-            with self._still():
+            with still(self.model):
                 if lanes is None:
                     lanes = self._lanes(rows)
                     seen = torch.stack([_mask(row.prompt, lanes.logits_BV.shape[1]) for row in rows])
@@ -214,19 +232,6 @@ class Engine:
         # The last new token is never read, so it needs no place in the state.
         capacity = max(len(row.prompt) + row.limit - 1 for row in rows)
         return NetworkLanes(self.model, prompts, capacity, [row.source for row in rows if row.source is not None] or None)
-
-    @contextlib.contextmanager
-    def _still(self) -> Iterator[None]:
-        """No gradient and no dropout, for one step: between the pieces of a stream the caller may train."""
-        training = getattr(self.model, "training", False)
-        if training:
-            self.model.eval()  # type: ignore[union-attr]
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            if training:
-                self.model.train()  # type: ignore[union-attr]
 
     # -- prompts ----------------------------------------------------------------------------------------------------
 

@@ -129,6 +129,12 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         """Name of the term that is nats per token of the text where `scores_text`; the record has it by that name."""
         return "nll"
 
+    @property
+    def writes(self) -> Literal["on", "answers", "by unmasking"] | None:
+        """How a model that it trains writes text: on from a prompt, a text of its own to each source, or hidden tokens in any
+        order; None where it does not."""
+        return "on" if self.scores_text else None
+
     def special_tokens(self) -> tuple[str, ...]:
         """Names of tokens to append to the vocabulary."""
         return ()

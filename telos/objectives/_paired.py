@@ -66,6 +66,10 @@ class Paired(Objective):
                              "choose model={kind: transformer, architecture: encoder_decoder}")  # fmt: skip
 
     @property
+    def writes(self) -> Literal["answers"] | None:
+        return "answers" if self.layout == "encoder_decoder" else None
+
+    @property
     def laid_out(self) -> Layout:
         assert self.layout is not None, "an objective is fitted to its model before it makes examples"
         return self.layout

@@ -6,11 +6,12 @@ an upper bound on the nats of the text under the process that unmasks tokens in 
 limit of absorbing-state diffusion with the linear schedule, whose weight is 1 ÷ t.
 Sahoo et al. 2024, "Simple and Effective Masked Diffusion Language Models", equation 10; Nie et al. 2025, "LLaDA"
 (arXiv:2502.09992), equation 3; Austin et al. 2021, "D3PM".
+Text is written by `telos.generate.unmasking`.
 Tests: tests/objectives/test_masked_diffusion.py (the bound against the exact value over all maskings of a short text).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -33,6 +34,10 @@ class MaskedDiffusion(Objective):
     weighs: ClassVar[Weighs | None] = "tokens"
 
     least_hidden: float = Field(1e-3, gt=0, lt=1)
+
+    @property
+    def writes(self) -> Literal["by unmasking"]:
+        return "by unmasking"
 
     def special_tokens(self) -> tuple[str, ...]:
         return (MASK,)

@@ -37,6 +37,10 @@ class SequenceToSequence(Objective):
 
     max_target_tokens: int = Field(256, ge=1)
 
+    @property
+    def writes(self) -> Literal["answers"]:
+        return "answers"
+
     def check(self, model: Model) -> None:
         super().check(model)
         longest = getattr(model, "context_length", self.max_target_tokens)

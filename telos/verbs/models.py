@@ -106,13 +106,22 @@ def generate(  # noqa: PLR0917
         float | None, typer.Option(help="With --beams: 0 for the most probable text, more for longer ones. Default 0.6.")
     ] = None,
     n_best: Annotated[int | None, typer.Option(metavar="N", help="With --beams: show the N best texts. Default 1.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Of a model that unmasks: passes over the text. Default: one a token.")
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(help="Of a model that unmasks: random, or confidence for the most certain first. Default random."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Continue a prompt, or answer it where the model is an encoder-decoder; streams to the terminal."""
+    """Continue a prompt, or answer it where the model is an encoder-decoder; streams to the terminal.
+
+    A model that was trained with objective=masked_diffusion writes by unmasking: --steps and --order."""
     from telos import run
 
     drawing = given(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty,
-                     seed=seed, stop=stop)  # fmt: skip
+                     seed=seed, stop=stop, steps=steps, order=order)  # fmt: skip
     searching = given(length_penalty=length_penalty, n_best=n_best)
     prompts = prompt or [""]
     if beams is None and searching:

@@ -164,6 +164,13 @@ def test_an_answer_that_is_not_in_the_text_keeps_its_words(fill):
     assert error.value.must.endswith("b.jsonl:1 must have answers with a text and where it starts")
 
 
+def test_without_a_question_it_is_left_out_and_said(fill):
+    rows = lines({"text": "x 长", "q": " "}, {"text": "y", "q": "?"})
+    empty, asked = read(fill("t", {"a.jsonl": rows}), question_field="q")
+    assert (empty.text, empty.skipped, empty.size_bytes, empty.place) == ("", "without_question", 5, 1)
+    assert (asked.text, asked.skipped) == ("y", None)
+
+
 def test_a_file_as_squad_publishes_them(fill):
     asked = [{"id": str(n), "question": f"{n}?", "answers": [{"text": "北京", "answer_start": 3}]} for n in range(2)]
     data = json.dumps({"version": "1", "data": [{"paragraphs": [{"context": CONTEXT, "qas": asked}]}]}, ensure_ascii=False)

@@ -13,9 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-RECIPES = sorted(
-    [*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "recipes/models").glob("*.yaml"), *(ROOT / "recipes/objectives").glob("*.yaml")]
-)
+RECIPES = sorted(path for folder in ("", "models", "objectives") for path in (ROOT / "recipes" / folder).glob("*.yaml"))
 HOP = re.compile(r"^\d+\. `([\w/]+\.py)::([\w.]+)`", re.MULTILINE)
 MOST_HOPS, MOST_LINES = 8, 1500
 

@@ -107,7 +107,7 @@ def test_words_are_tagged(telos, tagger):
     report = json.loads((out / "report.json").read_text())
     assert {"Accuracy", "F1 of spans", "By kind of span"} == {table["title"] for table in report["tables"]}
     assert report["classes"] == ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
-    told = telos.answer("predict", out / "model", "In 7 Alice Smith lives in Rome.", "在9李娜住在上海。")["predictions"]
+    told = telos.answer("predict", out / "model", "In 7 Alice Smith lives in Rome .", "在9李娜住在上海。")["predictions"]
     assert told[0]["words"] == ["In", "7", "Alice", "Smith", "lives", "in", "Rome", "."]
     assert [(one["kind"], one["text"]) for one in told[0]["spans"]] == [("PER", "Alice Smith"), ("LOC", "Rome")]
     assert [(one["kind"], one["text"]) for one in told[1]["spans"]] == [("PER", "李娜"), ("LOC", "上海")]
@@ -131,7 +131,7 @@ def test_a_model_that_reads_a_text_as_a_whole_cannot_tag(telos, tagger, tmp_path
 def asked(tmp_path_factory) -> Path:
     """As SQuAD is published: two questions to each text."""
     paragraphs = []
-    for n in range(160):
+    for n in range(80):
         rng, language = np.random.default_rng(n), ("en", "zh")[n % 2]
         name, place = str(rng.choice(NAMES[language])), str(rng.choice(PLACES[language]))
         context, who, where = ((f"{n}. {name} lives in {place} now.", "Who?", "Where?") if language == "en"
@@ -152,7 +152,8 @@ def reader(telos, asked, tmp_path_factory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("runs") / "reader"
     return out, telos.answer("run", asked, *ASKED, "objective=span_extraction", "objective.max_question_tokens=16", *TRANSFORMER,
                              "model.context_length=64", "tokenizer.vocab_size=290", *FAST, "optimizer.kind=adamw",
-                             "optimizer.learning_rate=0.005", "train.budget=12 epochs", "--out", out)  # fmt: skip
+                             "optimizer.learning_rate=0.01", "train.budget=150 steps",
+                             "split.validation_fraction=0.15", "split.test_fraction=0.15", "--out", out)  # fmt: skip
 
 
 def test_questions_are_answered(telos, reader, asked):
@@ -165,7 +166,7 @@ def test_questions_are_answered(telos, reader, asked):
     told = telos.answer("predict", out / "model", "Where?", "7. Bob lives in Rome now.")
     assert told["predictions"][0]["answer"] in "7. Bob lives in Rome now."
     whole = telos.answer("predict", out / "model", asked, *ASKED)
-    assert (whole["documents"], whole["exact_match"] > 0.5) == (320, True)
+    assert (whole["documents"], whole["exact_match"] > 0.5) == (160, True)
 
 
 def test_the_same_from_python(reader):

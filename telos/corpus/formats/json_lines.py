@@ -23,10 +23,13 @@ def read(stream: Stream, name: str, fields: Fields) -> Iterator[RawDocument]:
 
 
 def document(value: Any, fields: Fields, place: str, number: int | None, repaired: str | None) -> RawDocument:
-    """The document of a JSON value; of an object's other fields those to keep, where it has them."""
+    """The document of a JSON value; of an object's other fields those to keep, where it has them.  Where questions are asked
+    for, one whose question is empty is none."""
     listed = isinstance(value, dict) and isinstance(value.get(fields.text), list)
     text = field_text(value | {fields.text: fields.joined(value[fields.text])} if listed else value, fields.text, place)
     kept = fields.metadata(value if isinstance(value, dict) else {}, place)
+    if "question" in fields.annotations and "question" not in kept:
+        return RawDocument("", number, skipped="without_question", size_bytes=len(text.encode()))
     return RawDocument(text, number, repaired, metadata=_whole_within(kept))
 
 
