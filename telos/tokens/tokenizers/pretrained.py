@@ -23,8 +23,8 @@ from telos.foundation.errors import TelosError, nearest
 from telos.foundation.files import read_json, write_file, write_json
 from telos.tokens.byte_level import to_bytes
 from telos.tokens.pretokenize import replace_surrogates
-from telos.tokens.saved import BACKEND_FILE, CONFIG_FILE, OWN_FILE, SavedTokenizer, content_hash, groups, read_backend
-from telos.tokens.tokenizers import Texts, Tokenizer
+from telos.tokens.saved import BACKEND_FILE, CONFIG_FILE, OWN_FILE, SavedTokenizer, content_hash, groups, load, read_backend
+from telos.tokens.tokenizers import Texts, Tokenizer, TrainedTokenizer
 from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -34,19 +34,22 @@ OLDER = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.tx
 
 
 class Pretrained(Tokenizer):
-    """``path``: a folder with tokenizer.json, or that file.  ``end_of_text``, ``begin_of_text``: the tokens that end and begin a
-    document (None: as tokenizer.json and tokenizer_config.json say).  ``roles``: transformers' names for special tokens (None:
-    from tokenizer_config.json)."""
+    """``path``: a folder with tokenizer.json, or that file; of a folder that Telos wrote, the tokenizer that it holds.
+    ``end_of_text``, ``begin_of_text``: the tokens that end and begin a document (None: as tokenizer.json and
+    tokenizer_config.json say).  ``roles``: transformers' names for special tokens (None: from tokenizer_config.json)."""
 
     path: str = Field(min_length=1)
     end_of_text: str | None = None
     begin_of_text: str | None = None
     roles: dict[str, str] | None = None
 
-    def train(self, texts: Texts, total_bytes: int) -> "PretrainedTokenizer":
+    def train(self, texts: Texts, total_bytes: int) -> TrainedTokenizer:
         """Read it; no text is looked at.  `TelosError` where there is no tokenizer.json, or nothing that ends a document."""
         file = Path(self.path)
         file = file / BACKEND_FILE if file.is_dir() else file
+        nothing_said = self.end_of_text is None and self.begin_of_text is None and self.roles is None
+        if nothing_said and file.name == BACKEND_FILE and (file.parent / OWN_FILE).is_file():
+            return load(file.parent)
         content = _read(file)
         roles = dict(self.roles if self.roles is not None else read_roles(file.parent))
         begin, end = _edges(content)

@@ -21,6 +21,7 @@ from telos.objectives.terms import Rows
 from telos.objectives.terms.distillation import Distillation
 from telos.tokens.batches import Row
 from telos.tokens.tokenizers.byte import Byte
+from telos.tokens.tokenizers.pretrained import Pretrained
 from telos.train.gradients import accumulate
 from telos.train.terms import Terms
 from telos.train.trainable import Trainable
@@ -214,6 +215,13 @@ def test_another_tokenizer(teachers, tokenizer, tmp_path):
     assert error.must == "a teacher must have the model's tokenizer"
     assert error.found == f"{tokenizer.vocabulary.tokenizer_hash}, the model's is another"
     assert error.fix == f"train with the teacher's: tokenizer={{kind: pretrained, path: {tmp_path / 'it'}}}"
+
+
+def test_the_teachers_tokenizer_is_the_same_where_it_is_taken(teachers, tokenizer):
+    """What the error advises."""
+    taken = Pretrained(path=str(teachers / "run/model")).train(lambda: iter(()), 0)
+    assert taken.vocabulary == tokenizer.vocabulary
+    Distillation(teacher=str(teachers / "run")).build(STUDENT.build(taken.vocabulary), taken.vocabulary)
 
 
 def test_what_a_teacher_cannot_read(teachers, tokenizer):
