@@ -53,7 +53,7 @@ def test_it_is_a_member_and_trains(example):
 
     assert "focal" in Objective.kinds()
     objective = Objective.parse({"kind": "focal", "focus": 1})
-    assert objective.dump() == {"kind": "focal", "mask_documents": True, "focus": 1.0}
+    assert objective.dump() == {"kind": "focal", "terms": [], "mask_documents": True, "focus": 1.0}
     network = Transformer(num_layers=1, hidden_size=16, num_heads=2, context_length=8).build(example.VOCABULARY, seed=3)
     row = example.Row(np.arange(8, dtype=np.uint16), 20, np.zeros(8, np.int64), 0)
     rng = np.random.default_rng(0)

@@ -58,5 +58,5 @@ def test_a_duration_is_text(schema):
 
 
 def test_defaults_are_written_as_in_a_recipe(schema):
-    assert schema["properties"]["objective"]["default"] == {"kind": "causal", "mask_documents": True}
+    assert schema["properties"]["objective"]["default"] == {"kind": "causal", "terms": [], "mask_documents": True}
     assert schema["properties"]["also"]["default"] == []
