@@ -129,11 +129,11 @@ def _foreign(folder: Path, end_of_text: str | None, begin_of_text: str | None) -
     config = read_config(folder)
     architecture(config).from_config(config)  # refuse settings before anything large is read
     spec = Pretrained(path=str(folder), end_of_text=end_of_text, begin_of_text=begin_of_text)
-    tokenizer = spec.train(lambda: iter([]), 0)
+    tokenizer = spec.read()
     start = config.get("decoder_start_token_id")
     if begin_of_text is None and isinstance(start, int):
         begins = tokenizer.backend.id_to_token(start)
-        tokenizer = spec.replace(begin_of_text=begins, end_of_text=tokenizer.spec.end_of_text).train(lambda: iter([]), 0)
+        tokenizer = spec.replace(begin_of_text=begins, end_of_text=tokenizer.spec.end_of_text).read()
     return load_network(folder, tokenizer.vocabulary), tokenizer
 
 

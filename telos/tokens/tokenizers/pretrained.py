@@ -50,6 +50,12 @@ class Pretrained(Tokenizer):
         nothing_said = self.end_of_text is None and self.begin_of_text is None and self.roles is None
         if nothing_said and file.name == BACKEND_FILE and (file.parent / OWN_FILE).is_file():
             return load(file.parent)
+        return self.read()
+
+    def read(self) -> "PretrainedTokenizer":
+        """What tokenizer.json says, whoever wrote it."""
+        file = Path(self.path)
+        file = file / BACKEND_FILE if file.is_dir() else file
         content = _read(file)
         roles = dict(self.roles if self.roles is not None else read_roles(file.parent))
         begin, end = _edges(content)
