@@ -71,16 +71,17 @@ def prepare(run: Run, folder: Path, shared: Path | None = None) -> Prepared:
     noted = [name for name in run.objective.annotations if name in ANNOTATIONS]
     tags = corpus.tags("train") if "tags" in noted else []
     marks = run.objective.needs_marks
+    weighted = run.corpus.annotations & {"weight"}
     for split in SPLITS:
         if corpus.count(split):
             name = f"tokens/{split}"
             write = partial(TokenStore.write, documents=corpus.documents(split), tokenizer=tokenizer,
                             total_bytes=corpus.bytes(split), labels=labels, targets="target" in beside, marks=marks,
                             negatives=run.corpus.num_negatives if "negative" in beside else 0, annotations=noted, tags=tags,
+                            weighted=bool(weighted),
                             what=f"tokens ({split})")  # fmt: skip
-            _stage(
-                folder, name, _key(tokenizer_key, split, *sorted({*beside, *noted}), *(["marks"] if marks else [])), write, shared
-            )
+            key = _key(tokenizer_key, split, *sorted({*beside, *noted, *weighted}), *(["marks"] if marks else []))
+            _stage(folder, name, key, write, shared)
             stores[split] = TokenStore.open(folder / name)
     seconds["tokens"] = time.perf_counter() - began
     return Prepared(corpus, tokenizer, stores, seconds)

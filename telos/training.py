@@ -104,6 +104,10 @@ def check(recipe: Run) -> None:
         some = missing[0] if missing[0].endswith("s") else f"a {missing[0]}"
         raise TelosError(f"objective '{objective.kind()}' needs documents with {some}", "the corpus has none",
                          f"name the field that holds it: corpus.{missing[0]}_field=NAME")  # fmt: skip
+    if "weight" in recipe.corpus.annotations and objective.weighs is None:
+        raise TelosError("corpus.weight_field needs an objective that weighs tokens or documents as they come",
+                         f"'{objective.kind()}' makes others of them",
+                         "leave corpus.weight_field out, or choose another objective: causal, masked, prefix …")  # fmt: skip
     fraction = math.nan if recipe.training.budget.unit == "seconds" else 0.0
     objective.at(Progress(0.0, 0.0, 0.0, math.nan, fraction), generator(recipe.training.seed, "step", 0))
     if recipe.training.group_by_length and objective.unit != "document":
@@ -176,6 +180,9 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
         model = recipe.model.build(vocabulary, recipe.training.seed)
         model.fit(store.read(0, store.num_tokens))
         return Trained(model, None, None, None, {"training": time.perf_counter() - began}, clock.overhead_seconds)
+    if store.weights is not None and not store.weights.any():
+        raise TelosError("weights of the training text must not all be 0", f"{store.num_tokens} tokens, each of weight 0",
+                         "mend the weights, or leave corpus.weight_field out")  # fmt: skip
     network = recipe.model.build(vocabulary, recipe.training.seed)
     owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
     if not recipe.objective.scores_text:

@@ -3,6 +3,8 @@
     label      a word                                 a class (``label_field``)
     target     a text                                 what the text is paired with (``target_field``)
     value      a number                               (``value_field``)
+    weight     a number, or [{start, end, weight}, …] what the text, or some of its characters, count in training
+                                                      (``weight_field``)
     tags       [{start, end, tag}, …]                 each word by its characters, end excluded (``tags_field``)
     question   a text                                 what is asked of the text (``question_field``)
     answers    [{text, start, end}, …]                where it is answered; what does not stand in the text has ``text`` alone
@@ -33,6 +35,8 @@ def annotation(name: str, value: Any, text: Any, place: str) -> dict[str, Any]:
         return {}
     if name == "value":
         return _number(value, place)
+    if name == "weight":
+        return _weight(value, place)
     if name == "tags":
         return {"tags": tagged(text, value, place)[1]}
     if name == "answers":
@@ -57,6 +61,40 @@ def _number(value: Any, place: str) -> dict[str, float]:
         raise TelosError(f"{place} must have a number for its value", f"{str(value)[:60]!r}",
                          "mend or remove it, or name another field: corpus.value_field=NAME")  # fmt: skip
     return {"value": number}
+
+
+# -- weights ----------------------------------------------------------------------------------------------------------
+
+
+def _weight(value: Any, place: str) -> dict[str, Any]:
+    """A number, or spans: {start, end, weight} or [start, end, weight] each."""
+    if not isinstance(value, (list, tuple)):
+        if isinstance(value, str) and not value.strip():
+            return {}
+        return {"weight": _counts(value, value, place)}
+    spans = []
+    for one in value:
+        parts: Any = [one.get(name) for name in ("start", "end", "weight")] if isinstance(one, Mapping) else one
+        whole = isinstance(parts, (list, tuple)) and len(parts) == 3 and all(type(part) is int for part in parts[:2])
+        if not whole or not 0 <= parts[0] < parts[1]:
+            raise _no_weight(one, place)
+        spans.append({"start": parts[0], "end": parts[1], "weight": _counts(parts[2], one, place)})
+    return {"weight": spans}
+
+
+def _counts(value: Any, shown: Any, place: str) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise _no_weight(shown, place)
+    return number
+
+
+def _no_weight(value: Any, place: str) -> TelosError:
+    return TelosError(f"{place} must have a weight of at least 0, or a list of [start, end, weight] in characters",
+                      f"{str(value)[:60]!r}", "mend or remove it, or name another field: corpus.weight_field=NAME")  # fmt: skip
 
 
 # -- words and their tags ---------------------------------------------------------------------------------------------

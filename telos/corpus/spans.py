@@ -1,9 +1,9 @@
 """Labelled spans move with their text: where a stage changes a text, its spans are found again, or counted as lost.
 
 A document's metadata may have the field "spans": a list of objects with ``start`` and ``end`` (characters, end excluded) and
-whatever else; "tags" and "answers" are such lists, too (`telos.corpus.annotations`).  A span stays where its characters stand
-unchanged and together in the new text, aligned by the longest common blocks (Ratcliff and Obershelp's matching, difflib); one
-that is empty, or whose text was changed or masked, is lost; of an answer the text remains.
+whatever else; "tags", "answers" and "weight" may be such lists, too (`telos.corpus.annotations`). A span stays where its
+characters stand unchanged and together in the new text, aligned by the longest common blocks (Ratcliff and Obershelp's
+matching, difflib); one that is empty, or whose text was changed or masked, is lost; of an answer the text remains.
 Test: tests/corpus/test_spans.py.
 """
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from telos.corpus.texts import Texts
 
-FIELDS = ("spans", "tags", "answers")
+FIELDS = ("spans", "tags", "answers", "weight")
 _MARKS = tuple(f'"{field}":' for field in FIELDS)
 _LONGEST = 20_000
 """Characters of the part that differs, up to which single characters are aligned; beyond it lines are."""

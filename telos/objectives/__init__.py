@@ -34,6 +34,9 @@ Maker = Callable[[Row, np.random.Generator, Vocabulary], Example]
 """What makes a row's example; see `Objective.examples`."""
 
 
+Weighs = Literal["tokens", "documents"]
+
+
 @dataclass(slots=True)
 class Batch:
     """Columns of a micro-batch as tensors of shape (B, T, …), those of its examples, padded with 0 to one length; of shape
@@ -94,6 +97,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     compares: ClassVar[bool] = True
     """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""
 
+    weighs: ClassVar[Weighs | None] = None
+    """Which weights of the data (`Row.weights`) it can carry: of each token, where the first places of an example are the row's
+    tokens in their order; of whole documents, which are its rows; or none."""
+
     terms: tuple[Term, ...] = ()
 
     @field_validator("terms")
@@ -109,6 +116,11 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def logits_over(self) -> Over | None:
         """Over what its logits are that terms can be added to; None where it has none."""
         return "vocabulary" if self.needs_likelihood else None
+
+    @property
+    def members(self) -> "tuple[Objective, ...]":
+        """The objectives that ask the model for nats: itself, or those that it is made of."""
+        return (self,)
 
     @property
     def scores_text(self) -> bool:
@@ -153,8 +165,13 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model or objective")  # fmt: skip
+        self.check_terms(model)
+
+    def check_terms(self, model: Model) -> None:
+        """Refuse a term that this objective, or one that it is made of, cannot carry."""
         for term in self.terms:
-            term.check(self, model)
+            for member in self.members:
+                term.check(member, model)
 
     def pattern(self, model: Model) -> Pattern:
         """By which pattern this model is trained: the first of ``needs`` that it has."""
@@ -175,6 +192,16 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         """One row's example, NumPy, in the loader; ``rng`` is keyed by (seed, step, row)."""
         raise NotImplementedError
+
+    def weighted(self, example: Example, row: Row) -> Example:
+        """The example with its weights as the data have them; a document counts what its tokens do on average."""
+        if row.weights is None:
+            return example
+        assert self.weighs is not None, "see telos.training.check"
+        if self.weighs == "documents":
+            return example | {"weights": (example["weights"] * row.weights.mean()).astype(np.float32)}
+        columns = {name: example[name] * row.weights for name in ("weights", "counted") if name in example}
+        return example | columns
 
     def at(self, progress: "Progress", rng: np.random.Generator) -> Maker:
         """What makes the examples of one training step: `examples`, unless something follows ``progress`` (in the middle of the

@@ -7,12 +7,12 @@ Tests: tests/objectives/test_causal.py (agreement with transformers' loss, equal
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from telos.models import Inputs
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Batch, Example, Loss, Objective, Weighs
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -25,6 +25,8 @@ class Causal(Objective):
 
     Column ``continues`` (rows in lanes only): whether the first token goes on from the state that the row before left.
     """
+
+    weighs: ClassVar[Weighs | None] = "tokens"
 
     mask_documents: bool = True
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
 from telos.models import Hidden, Inputs, Pattern
-from telos.objectives import Annotation, Batch, Example, Loss, Objective
+from telos.objectives import Annotation, Batch, Example, Loss, Objective, Weighs
 from telos.objectives._pooled import Pooling, pool
 from telos.objectives._width import width_of
 from telos.objectives.terms import Over
@@ -37,6 +37,7 @@ class Classification(Objective):
     needs_likelihood: ClassVar[bool] = False
     needs_values: ClassVar[bool] = True
     unit: ClassVar[Literal["stream", "document"]] = "document"
+    weighs: ClassVar[Weighs | None] = "documents"
     annotation: ClassVar[Annotation | None] = "label"
 
     pooling: Pooling = "mean"

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from telos.models import Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Batch, Example, Loss, Objective, Weighs
 from telos.objectives._chosen import by_row, nll_of
 from telos.objectives._words import draw_spans, draw_words, words_of
 from telos.tokens.batches import Row
@@ -39,6 +39,7 @@ class Masked(Objective):
     """
 
     needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional",)
+    weighs: ClassVar[Weighs | None] = "tokens"
 
     hide: Literal["token", "word", "span"] = "token"
     mask_fraction: float = Field(0.15, gt=0, le=1)
@@ -98,7 +99,7 @@ class Masked(Objective):
         return {"nll": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        return Loss({"nll": (self._nll(model, batch).sum(), 1.0)})
+        return Loss({"nll": ((self._nll(model, batch) * batch["weights"][self._hidden(batch)]).sum(), 1.0)})
 
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> "dict[str, tuple[Tensor, Tensor]]":
         """Nats and number of hidden tokens of each row, (B,) each: the held-out figure."""

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from telos.models import Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Batch, Example, Loss, Objective, Weighs
 from telos.objectives.masked import MASK, segments_from_one
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -31,6 +31,7 @@ class MaskedDiffusion(Objective):
     Ends of text are hidden and predicted as any token is, so that a text's length is learned."""
 
     needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional",)
+    weighs: ClassVar[Weighs | None] = "tokens"
 
     least_hidden: float = Field(1e-3, gt=0, lt=1)
 

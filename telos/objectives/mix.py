@@ -115,10 +115,16 @@ class Mix(Objective):
             raise ValueError(f"the parts' rows must be of one sort, but are {units}")
         if len(learned := {objective.annotation for objective in objectives} & {"label", "tags"}) > 1:
             raise ValueError(f"the parts must learn one set of names, but learn {' and '.join(sorted(map(str, learned)))}")
+        if with_terms := next((part.called for part in self.parts if part.objective.terms), None):
+            raise ValueError(f"terms must stand at the mix, for all of its parts: part '{with_terms}' has some of its own")
         _refuse_no_weight(self.parts)
         return self
 
     # -- what is asked of the model and of the text -------------------------------------------------------------------
+
+    @property
+    def members(self) -> tuple[Objective, ...]:
+        return tuple(part.objective for part in self.parts)
 
     @property
     def needs(self) -> tuple[Pattern, ...]:  # type: ignore[override]
@@ -184,6 +190,7 @@ class Mix(Objective):
             except TelosError as error:
                 raise TelosError(f"part '{part.called}' of the mix: {error.must}", error.found,
                                  f"leave the part out, or {error.fix}") from None  # fmt: skip
+        self.check_terms(model)
 
     def pattern(self, model: Model) -> Pattern:
         return self.parts[0].objective.pattern(model)

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from telos.models import Inputs, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Batch, Example, Loss, Objective, Weighs
 from telos.objectives._chosen import nll_of
 from telos.objectives._paired import shifted
 from telos.tokens.batches import Row
@@ -29,6 +29,7 @@ class Prefix(Objective):
     them.  At 0 nothing but the token before the text is seen by all, which is causal language modelling."""
 
     needs: ClassVar[tuple[Pattern, ...]] = ("prefix",)
+    weighs: ClassVar[Weighs | None] = "tokens"
 
     least: float = Field(0.0, ge=0, le=1)
     most: float = Field(1.0, ge=0, le=1)
@@ -69,7 +70,7 @@ class Prefix(Objective):
         return {"nll": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        return Loss({"nll": (self._nll(model, batch).sum(), 1.0)})
+        return Loss({"nll": ((self._nll(model, batch) * batch["weights"][batch["weights"] > 0]).sum(), 1.0)})
 
     def _nll(self, model: Any, batch: Batch) -> "Tensor":
         """Nats of the predicted tokens (N,); the output layer is asked for these alone."""

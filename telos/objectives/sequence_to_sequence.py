@@ -16,7 +16,7 @@ from pydantic import Field
 
 from telos.foundation.errors import TelosError
 from telos.models import Inputs, Model, Pattern
-from telos.objectives import Batch, Example, Loss, Objective
+from telos.objectives import Batch, Example, Loss, Objective, Weighs
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -32,6 +32,7 @@ class SequenceToSequence(Objective):
 
     needs: ClassVar[tuple[Pattern, ...]] = ("encoder_decoder",)
     unit: ClassVar[Literal["stream", "document"]] = "document"
+    weighs: ClassVar[Weighs | None] = "documents"
     annotation: ClassVar[Literal["label", "target"] | None] = "target"
 
     max_target_tokens: int = Field(256, ge=1)

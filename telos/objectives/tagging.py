@@ -18,12 +18,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from telos.foundation.errors import TelosError
-from telos.models import Inputs, Model, Pattern
+from telos.models import Hidden, Inputs, Model, Pattern
 from telos.objectives import Annotation, Batch, Example, Loss, Objective
 from telos.objectives._each_token import require_values_of_tokens
 from telos.objectives._tag_spans import marks_spans, spans
 from telos.objectives._width import width_of
 from telos.objectives.classification import Head
+from telos.objectives.terms import Over
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -63,6 +64,10 @@ class Tagging(Objective):
         with device:
             return Head(width, len(vocabulary.labels), self.dropout)
 
+    @property
+    def logits_over(self) -> Over | None:
+        return "classes"
+
     def raw_length(self, context_length: int) -> int:
         """Room is left for the end of text before the document."""
         return max(1, context_length - 1)
@@ -86,7 +91,9 @@ class Tagging(Objective):
         return {"nats_per_word": float(batch["weights"].double().sum())}
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        return Loss({"nats_per_word": (self._nll(self.logits(model, batch), batch).sum(), 1.0)})
+        logits, tags_BW = self._logits(model, batch), batch["tags"].where(batch["weights"] > 0, 0)
+        nll_N = model.class_nll(logits.map(lambda logits_BWC: logits_BWC.flatten(0, 1)), tags_BW.flatten())
+        return Loss({"nats_per_word": ((nll_N.view_as(tags_BW) * batch["weights"]).sum(), 1.0)})
 
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> dict[str, tuple[Tensor, Tensor]]:
         """F1 of spans, where tags mark such, the share of words with the right tag, nats per word (of the tags that training
@@ -107,10 +114,17 @@ class Tagging(Objective):
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(B, W, C), fp32.  ``model`` has the head as ``owned``."""
+        return self._logits(model, batch).values_BTD
+
+    def _logits(self, model: Any, batch: Batch) -> Hidden:
+        """The same with what stands beside it."""
         inputs = Inputs(batch["tokens"], segments_BT=batch["segments"], pattern=self.pattern(model.spec))
-        values_BTD = model.hidden(inputs).values_BTD
-        places_BW = batch["places"]
-        return model.owned(values_BTD.gather(1, places_BW[..., None].expand(-1, -1, values_BTD.shape[2])).float())
+        places_BW1 = batch["places"][..., None]
+
+        def read(values_BTD: Tensor) -> Tensor:
+            return model.owned(values_BTD.gather(1, places_BW1.expand(-1, -1, values_BTD.shape[2])).float())
+
+        return model.hidden(inputs).map(read)
 
     def _nll(self, logits_BWC: Tensor, batch: Batch) -> Tensor:
         """(B, W), 0 for words of weight 0."""

@@ -24,7 +24,8 @@ class Row:
     ``label`` (class id), its ``target`` (the ids of the text that it is paired with), ``negatives`` (those of texts that it is
     not to be taken for) and what else stands ``beside`` it (`telos.tokens.annotations.Annotations.of`).  ``follows``: in lanes,
     whether the row goes on where the same row of the step before ended; None where rows are independent.  ``marks`` (n,) uint8:
-    which tokens begin words and sentences (`telos.tokens.marks`); None of a store without them."""
+    which tokens begin words and sentences (`telos.tokens.marks`); None of a store without them.  ``weights`` (n,) float32: what
+    each token counts in training; None where the data do not say."""
 
     tokens: np.ndarray
     previous: int
@@ -36,6 +37,7 @@ class Row:
     beside: Mapping[str, Any] = field(default_factory=dict)
     follows: bool | None = None
     marks: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def row_of(
     counts = np.diff(np.minimum(ends, stop), prepend=start)
     places = np.arange(start, stop) + np.repeat(shifts, counts)
     tokens, marks = store.take(places), None if store.marks is None else store.marks.take(places)
+    weights = None if store.weights is None else store.weights[places]
     before = int(start + shifts[0])
     at_start = before == store.starts[documents[0]]
     previous = store.end_of_text if at_start else int(store.read(before - 1, before)[0])
-    return Row(tokens, previous, np.repeat(documents, counts), number, follows=follows, marks=marks)
+    return Row(tokens, previous, np.repeat(documents, counts), number, follows=follows, marks=marks, weights=weights)

@@ -28,8 +28,9 @@ def document_row(store: TokenStore, document: int, longest: int, number: int = 0
     target = None if store.targets is None else store.targets.document(document)
     negatives = tuple(stream.document(document) for stream in store.negatives)
     places = np.full(len(tokens), document, np.int64)
+    weights = None if store.weights is None else np.array(store.weights[start : start + len(tokens)])
     return Row(tokens, store.end_of_text, places, number, label=store.label(document), target=target, negatives=negatives,
-               beside=store.annotations.of(document), marks=marks)  # fmt: skip
+               beside=store.annotations.of(document), marks=marks, weights=weights)  # fmt: skip
 
 
 class DocumentBatches:

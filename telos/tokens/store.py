@@ -9,7 +9,7 @@ Where documents have a label, ``labels.json`` names the classes and ``labels.bin
 they are paired with a target text, ``target_tokens-00000.bin`` … and ``target_starts.bin`` are a stream of their own; so are
 ``negative0_…``, ``negative1_…`` where texts come with them that they are not to be taken for.  Numbers, tags of words, questions
 and answers are in `telos.tokens.annotations`.  Where they were asked for, ``marks-00000.bin`` … (uint8) say which tokens begin
-words and sentences (`telos.tokens.marks`).
+words and sentences (`telos.tokens.marks`); ``weights.bin`` says what tokens count (`telos.tokens.weights`).
 Tests: tests/tokens/test_store.py, tests/tokens/test_labelled_store.py, tests/tokens/test_marked_store.py.
 """
 
@@ -23,6 +23,7 @@ from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.files import commit_folder, read_json, read_manifest, require_free, verify_folder, write_json
 from telos.foundation.progress import progress
+from telos.tokens import weights
 from telos.tokens.annotations import Annotations, AnnotationWriter
 from telos.tokens.marks import Marker
 from telos.tokens.pretokenize import replace_surrogates
@@ -55,6 +56,7 @@ class TokenStore(Stream):
     ``targets``: stream of the texts that documents are paired with, or None.  ``negatives``: streams of texts that they are not
     to be taken for; an empty one is its end alone.  ``annotations``: what else stands beside documents.
     ``marks``: of each token of the stream, or None.
+    ``weights`` (num_tokens,) float32: what each token counts in training, or None.
     """
 
     def __init__(self, folder: Path, facts: dict[str, Any]):
@@ -78,6 +80,7 @@ class TokenStore(Stream):
             Stream(self.folder, tokens, self.shard_tokens, self.dtype, NEGATIVE.format(i))
             for i, tokens in enumerate(facts.get("negative_tokens", []))
         )
+        self.weights = weights.read(self.folder) if facts.get("weighted") else None
         self.annotations = Annotations(self.folder, facts, self.shard_tokens, self.dtype)
         self.marks: Shards | None = None
         if facts.get("marked"):
@@ -107,6 +110,7 @@ class TokenStore(Stream):
         annotations: Sequence[str] = (),
         tags: Sequence[str] = (),
         marks: bool = False,
+        weighted: bool = False,
         what: str = "encoding",
     ) -> "TokenStore":
         """Encode documents into a new store, which replaces ``folder`` when it is whole.
@@ -116,12 +120,14 @@ class TokenStore(Stream):
         ``negatives``: encode so many of ``metadata["negatives"]``, of which any may be empty.  ``annotations``: what else is
         noted of each document, of `telos.tokens.annotations.NAMES`; ``tags``: names of the tags in the order of their ids.
         ``marks``: note which tokens begin words and sentences; Chinese words take jieba (`telos[corpus]`).
+        ``weighted``: note what each token counts (`telos.tokens.weights`).
 
         ``total_bytes`` of text, where known: for progress, and to refuse before the disk is full.  Documents without
         text are left out and counted.  Raises `TelosError` where there is no room or no document with text.
         """
         with commit_folder(folder) as temporary, progress(what, total_bytes, "B") as advance:
             writer = _Writer(temporary, tokenizer, shard_tokens, labels=labels, targets=targets, negatives=negatives, marks=marks)
+            writer.weighted = weighted
             writer.beside = AnnotationWriter(temporary, tokenizer, annotations, tags, writer.stream)
             for group in _groups(documents):
                 first = writer.num_tokens == 0
@@ -175,6 +181,7 @@ class _Writer:
         self.beside = AnnotationWriter(folder, tokenizer, (), (), self.stream)
         self.marker = Marker(tokenizer) if marks else None
         self.marks = ShardWriter(folder, shard_tokens, _UINT8, MARKS)
+        self.weighted = False
         self.num_documents = self.num_bytes = self.num_skipped = 0
 
     @property
@@ -200,6 +207,8 @@ class _Writer:
         if self.marker is not None:
             for ids, text in zip(encoded, texts, strict=True):
                 self.marks.append(np.append(self.marker(ids, text), _UINT8.type(0)))  # the end of text begins nothing
+        if self.weighted:
+            weights.write(self.folder, kept, texts, encoded, self.tokenizer)
         if self.labels is not None:
             append(self.folder / "labels.bin", np.array([self._label(document) for document in kept], _INT32))
         if self.targets is not None:
@@ -236,6 +245,8 @@ class _Writer:
         }
         if self.labels is not None:
             found["labelled"] = True
+        if self.weighted:
+            found["weighted"] = True
         if self.negatives:
             found["negative_tokens"] = [stream.num_tokens for stream in self.negatives]
         if self.marker is not None:

@@ -66,7 +66,8 @@ class Loader:
         """The rows of the step after ``step`` completed ones, and their examples as one batch."""
         rows = self.batches.batch_at(step)
         make = self.objective.at(self._progress(step), generator(self.seed, "step", step))
-        examples = [make(row, generator(self.seed, "examples", step, row.number), self.vocabulary) for row in rows]
+        drawn = [make(row, generator(self.seed, "examples", step, row.number), self.vocabulary) for row in rows]
+        examples = [self.objective.weighted(example, row) for example, row in zip(drawn, rows, strict=True)]
         columns = collate(examples).columns
         if self.batches.in_lanes:  # a state is kept as it stands behind the last token, not behind padding
             columns["lengths"] = torch.tensor([len(example["tokens"]) for example in examples])

@@ -32,8 +32,8 @@ class Terms:
         self.asked = {term.beside for term in terms}
         self.wanted = reduce(frozenset.union, (term.reads for term in terms), frozenset[str]())
         self.teacher = next((term.build(network, vocabulary) for term in terms if term.beside == "teacher"), None)
-        pattern = objective.pattern(network.spec)
-        if self.teacher is not None and pattern not in self.teacher.spec.patterns:
+        asked = {member.pattern(network.spec) for member in objective.members}
+        for pattern in sorted(asked - self.teacher.spec.patterns) if self.teacher is not None else ():
             raise TelosError(f"a teacher must be a model with {pattern} attention, as the objective asks it",
                              f"it has {', '.join(sorted(self.teacher.spec.patterns))}",
                              "give another folder as the term's teacher")  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from telos.foundation.errors import TelosError
 from telos.layers import cross_entropy
 from telos.models import Inputs
 from telos.models.lstm import LSTM
@@ -17,6 +18,7 @@ from telos.objectives.causal import Causal
 from telos.objectives.classification import Classification
 from telos.objectives.masked import Masked
 from telos.objectives.masked_diffusion import MaskedDiffusion
+from telos.objectives.mix import Mix
 from telos.objectives.multi_token import MultiToken
 from telos.objectives.sequence_to_sequence import SequenceToSequence
 from telos.objectives.span_corruption import SpanCorruption
@@ -57,6 +59,10 @@ CASES = {
     "span_corruption": (SpanCorruption(noise_density=0.4, max_spans=8), PAIRS),
     "sequence_to_sequence": (SequenceToSequence(max_target_tokens=20), PAIRS),
     "classification": (Classification(), DECODER),
+    "mix": (
+        Mix(by="sum", parts=[{"objective": "causal"}, {"objective": {"kind": "masked", "mask_fraction": 0.5}, "weight": 0.3}]),
+        DECODER,
+    ),
     "causal on an lstm": (Causal(), LSTM(num_layers=1, hidden_size=12, embedding_size=8, context_length=24)),
     "causal on a perceptron": (Causal(), Perceptron(hidden_size=8, embedding_size=6)),
     "causal on softmax regression": (Causal(), SoftmaxRegression(window=2)),
@@ -302,11 +308,20 @@ def test_the_second_pass_leaves_the_lanes_as_the_first_would():
     assert not torch.equal(model.lanes_BS, before)
 
 
+def test_terms_stand_at_the_mix_and_fit_each_part():
+    with pytest.raises(TelosError) as error:
+        Mix(parts=[{"objective": "causal"}, {"objective": {"kind": "masked", "terms": ["z_loss"]}}])
+    assert "terms must stand at the mix, for all of its parts: part 'masked' has some of its own" in str(error.value)
+    with pytest.raises(TelosError) as error:
+        Mix(parts=[{"objective": "causal"}, {"objective": "masked"}], terms=["unlikelihood"]).check(DECODER)
+    assert error.value.found == "'masked' with bidirectional attention"
+
+
 # -- the family -------------------------------------------------------------------------------------------------------
 
 
 def test_every_objective_says_what_its_logits_are_over():
     for kind in Objective.kinds():
-        objective = Objective.parse(kind)
+        objective = Objective.parse({"kind": kind} | ({"parts": [{"objective": "causal"}]} if kind == "mix" else {}))
         assert objective.logits_over in ("vocabulary", "classes", None)
         assert (objective.logits_over == "vocabulary") == objective.needs_likelihood, kind

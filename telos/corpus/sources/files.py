@@ -35,6 +35,7 @@ class Files(Source):
     dates; of "spans" the places move with the text (`telos.corpus.spans`).  ``label_field``: the field or column with the
     class of a document, for objectives that learn it; ``target_field``: that with the text that it is paired with;
     ``negative_field``: that, or those, with a text that is close to it and not its pair; ``value_field``: that with a number;
+    ``weight_field``: that with what the text counts in training, a number, or [[start, end, weight], …] in characters;
     ``tags_field``: that with the tags of its words, which are then the list or text of the text field (of CoNLL files the columns
     are "text", the first, and "tags", the last, or as ``columns`` names them); ``question_field`` and ``answers_field``: those
     with a question to the text, and with its answers as SQuAD writes them (`telos.corpus.annotations`).
@@ -51,6 +52,7 @@ class Files(Source):
     target_field: str | None = None
     negative_field: str | list[str] = Field(default_factory=list)
     value_field: str | None = None
+    weight_field: str | None = None
     tags_field: str | None = None
     question_field: str | None = None
     answers_field: str | None = None

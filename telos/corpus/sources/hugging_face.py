@@ -45,6 +45,7 @@ class HuggingFace(Source):
     target_field: str | None = None
     negative_field: str | list[str] = Field(default_factory=list)
     value_field: str | None = None
+    weight_field: str | None = None
     tags_field: str | None = None
     question_field: str | None = None
     answers_field: str | None = None
