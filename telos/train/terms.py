@@ -33,8 +33,8 @@ class Terms:
         self.wanted = reduce(frozenset.union, (term.reads for term in terms), frozenset[str]())
         self.teacher = next((term.build(network, vocabulary) for term in terms if term.beside == "teacher"), None)
         asked = {member.pattern(network.spec) for member in objective.members}
-        for pattern in sorted(asked - self.teacher.spec.patterns) if self.teacher is not None else ():
-            raise TelosError(f"a teacher must be a model with {pattern} attention, as the objective asks it",
+        if self.teacher is not None and (lacking := sorted(asked - self.teacher.spec.patterns)):
+            raise TelosError(f"a teacher must be a model with {lacking[0]} attention, as the objective asks it",
                              f"it has {', '.join(sorted(self.teacher.spec.patterns))}",
                              "give another folder as the term's teacher")  # fmt: skip
         self.means: Tensor | None = None

@@ -108,8 +108,9 @@ class Source(Spec, family="telos.corpus.sources", default="files"):
         source: Any = self
         if "label_field" not in type(self).model_fields:
             return {}
-        named = {"label": source.label_field, "target": source.target_field, "value": source.value_field, "weight": source.weight_field,
-                 "tags": source.tags_field, "question": source.question_field, "answers": source.answers_field}  # fmt: skip
+        named = {"label": source.label_field, "target": source.target_field, "value": source.value_field,
+                 "weight": source.weight_field, "tags": source.tags_field,
+                 "question": source.question_field, "answers": source.answers_field}  # fmt: skip
         return {name: held for name, held in named.items() if held is not None}
 
     @property
