@@ -60,7 +60,7 @@ def objective(kind: str) -> dict[str, Any]:
 
 # -- what is learned from -----------------------------------------------------------------------------------------------
 
-NOUNS, VERBS = ("cat", "dog", "ant", "owl"), ("ran", "sat", "fell")
+NOUNS, VERBS = ("Cat", "Dog", "Ant", "Owl"), ("ran", "sat", "fell")
 
 
 def documents() -> Iterator[dict[str, Any]]:

@@ -16,6 +16,19 @@ from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 VOCABULARY = Vocabulary(30, "test", {END_OF_TEXT: 30}).with_specials((MASK,))
 
 
+class Documents:
+    """A store of these documents, each with its end."""
+
+    marks, end_of_text = None, 30
+
+    def __init__(self, *documents):
+        self.stream = np.concatenate(documents)
+        self.starts = np.cumsum([0, *map(len, documents)])
+
+    def read(self, start, stop):
+        return self.stream[start:stop]
+
+
 class Known:
     """Its nll of a target is the target's id, whatever it reads."""
 
@@ -29,16 +42,15 @@ class Known:
 
 
 def test_pieces_are_the_document_and_follow_one_another():
-    tokens = np.array([4, 5, 6, 7, 8, 9, 30])
-    rows = pieces(tokens, 12, 3, 30)
+    rows = pieces(Documents(np.array([3, 30]), np.array([4, 5, 6, 7, 8, 9, 30])), 1, 3)
     assert [row.tokens.tolist() for row in rows] == [[4, 5, 6], [7, 8, 9], [30]]
     assert [row.previous for row in rows] == [30, 6, 9]
-    assert [row.documents.tolist() for row in rows] == [[12] * 3, [12] * 3, [12]]
+    assert [row.documents.tolist() for row in rows] == [[1] * 3, [1] * 3, [1]]
 
 
 def test_figures_are_of_documents_and_not_of_rows():
     documents = [np.array([*range(20), 30]), np.array([7, 30]), np.array([3] * 14 + [30])]
-    rows = [row for i, tokens in enumerate(documents) for row in pieces(tokens, 5 - i, 8, 30)]
+    rows = [row for i in (0, 1, 2) for row in pieces(Documents(*documents), i, 8)]
     found = measure(Known(), Masked(mask_fraction=1.0), rows, VOCABULARY)
     assert found.sums["nats_per_hidden_token"].tolist() == [190, 7, 42]
     assert found.weights["nats_per_hidden_token"].tolist() == [20, 1, 14]
@@ -47,7 +59,7 @@ def test_figures_are_of_documents_and_not_of_rows():
 
 
 def test_what_is_hidden_is_the_same_at_every_measurement():
-    rows = pieces(np.array([*range(30), 30]), 0, 8, 30)
+    rows = pieces(Documents(np.array([*range(30), 30])), 0, 8)
     first, again = (measure(Known(), Masked(), rows, VOCABULARY) for _ in range(2))
     assert first.sums["nats_per_hidden_token"].tolist() == again.sums["nats_per_hidden_token"].tolist()
 
