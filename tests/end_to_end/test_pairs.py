@@ -69,4 +69,4 @@ def test_an_encoder_is_measured_by_the_words_that_were_hidden(telos, texts, tmp_
     assert "bits_per_byte" not in answer
     must, found, _ = telos.refuses("generate", tmp_path / "run/model", "--prompt", "x")
     assert "likelihood of text" in must
-    assert "bidirectional" in found
+    assert "objective=masked alone" in found
