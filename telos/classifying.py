@@ -25,7 +25,7 @@ from telos.foundation.units import counted
 from telos.objectives import _saved
 from telos.objectives.classification import Classification
 from telos.tokens.batches import Row
-from telos.train.trainable import Trainable
+from telos.train.trainable import Trainable, of_folder
 
 SHOWN_CHARACTERS = 60
 
@@ -55,18 +55,10 @@ class Classifier:
         network, tokenizer = loaded
         found = _saved.read(folder)
         if found is None or not isinstance(found[0], Classification):
-            kind = "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
             raise TelosError("a model to classify with must have been trained with objective=classification",
-                             f"{folder} was trained for {kind}",
+                             f"{folder} was trained for {_saved.trained_for(found)}",
                              "train one: telos run TEXTS corpus.label_field=NAME objective=classification")  # fmt: skip
-        objective, labels = found[0], found[1]
-        vocabulary = network.vocabulary.with_labels(labels)
-        network.vocabulary = vocabulary
-        owned = objective.build(network, vocabulary)
-        _saved.fill(folder, owned)
-        model = Trainable(network, owned)
-        model.train(False)
-        return cls(model, objective, tokenizer, labels)
+        return cls(of_folder(folder, network, *found), found[0], tokenizer, found[1])
 
     def probabilities(self, texts: list[str]) -> np.ndarray:
         """(texts, classes), float32; each row sums to 1."""

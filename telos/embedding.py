@@ -28,7 +28,7 @@ from telos.objectives import _saved
 from telos.objectives._width import width_of
 from telos.objectives.contrastive import Contrastive
 from telos.tokens.batches import Row
-from telos.train.trainable import Trainable
+from telos.train.trainable import Trainable, of_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,11 @@ class Embedder:
         network, tokenizer = loaded
         found = _saved.read(folder)
         if found is None or not isinstance(found[0], Contrastive):
-            kind = "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
             raise TelosError("a model to embed with must have been trained with objective=contrastive",
-                             f"{folder} was trained for {kind}",
+                             f"{folder} was trained for {_saved.trained_for(found)}",
                              "train one: telos run TEXTS objective=contrastive corpus.target_field=NAME")  # fmt: skip
         objective = found[0]
-        owned = objective.build(network, network.vocabulary)
-        if owned is not None:
-            _saved.fill(folder, owned)
-        model = Trainable(network, owned)
-        model.train(False)
+        model = of_folder(folder, network, *found)
         width = objective.projection_size or width_of(network, objective.pattern(network.spec))[0]
         return cls(model, objective, tokenizer, width)
 

@@ -24,7 +24,7 @@ from telos.objectives import Objective, _saved
 from telos.objectives._tag_spans import marks_spans, spans
 from telos.tokens.annotations import NOWHERE, encode_words
 from telos.tokens.batches import Row
-from telos.train.trainable import Trainable
+from telos.train.trainable import Trainable, of_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,10 @@ class Predictor:
         network, tokenizer = loaded
         found = _saved.read(folder)
         if found is None or found[0].annotation not in ("label", *_TELLS):
-            kind = "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
             raise TelosError("a model to predict with must have learned what stands beside texts",
-                             f"{folder} was trained for {kind}",
+                             f"{folder} was trained for {_saved.trained_for(found)}",
                              "train one: objective=classification, regression, tagging or span_extraction")  # fmt: skip
-        objective, names = found
-        # The mean and the deviation of the numbers are saved with the head.
-        network.vocabulary = network.vocabulary.with_labels(names).with_value_scale((0.0, 1.0))
-        owned = objective.build(network, network.vocabulary)
-        _saved.fill(folder, owned)
-        model = Trainable(network, owned)
-        model.train(False)
-        return cls(model, objective, tokenizer)
+        return cls(of_folder(folder, network, *found), found[0], tokenizer)
 
     def values(self, texts: Sequence[str]) -> np.ndarray:
         """A number for each text, float64."""

@@ -46,6 +46,11 @@ def read(folder: Path) -> tuple[Objective, tuple[str, ...]] | None:
                          "copy the whole folder again") from None  # fmt: skip
 
 
+def trained_for(found: tuple[Objective, tuple[str, ...]] | None) -> str:
+    """What a model learned, in words, by what `read` gave."""
+    return "its likelihood of text" if found is None else f"objective '{found[0].kind()}'"
+
+
 def fill(folder: Path, owned: Any) -> None:
     """Lay the saved parts into what `Objective.build` made anew; `TelosError` where they are damaged or of others."""
     import torch

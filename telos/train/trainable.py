@@ -6,8 +6,9 @@ hands it in and keeps the new one, without its gradient (truncated back-propagat
 state is part of a checkpoint.  Tests: tests/train/test_lanes.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,12 +17,25 @@ from torch.nn import functional
 
 from telos.foundation.errors import TelosError
 from telos.models import Hidden, Inputs
-from telos.objectives import Batch
+from telos.objectives import Batch, Objective, _saved
 from telos.train.terms import Terms
 
 OWNED_PREFIX = "objective."
 LANES = "lanes.values"
 """Name of the carried states in a checkpoint."""
+
+
+def of_folder(folder: Path, network: Any, objective: Objective, names: Sequence[str]) -> "Trainable":
+    """A saved network with the parts that its objective owns, as they were saved beside it, in evaluation mode.  ``names``: of
+    the classes that it tells."""
+    # The mean and the deviation of the numbers that it tells are saved with the head.
+    network.vocabulary = network.vocabulary.with_labels(names).with_value_scale((0.0, 1.0))
+    owned = objective.build(network, network.vocabulary)
+    if owned is not None:
+        _saved.fill(folder, owned)
+    model = Trainable(network, owned)
+    model.train(False)
+    return model
 
 
 class Trainable:

@@ -47,6 +47,15 @@ def seconds_of(time: str | None) -> float | None:
     return duration.value
 
 
+def model_and_texts(words: list[str] | None, verb: str, example: str) -> tuple[str, list[str], list[str]]:
+    """A model folder, texts or files of them, and settings; `TelosError` where no model is named."""
+    given, overrides = split(words)
+    if not given:
+        raise TelosError(f"telos {verb} takes a model and texts, or a file of them", "nothing",
+                         f"write for example: telos {verb} runs/mine/model {example}")  # fmt: skip
+    return given[0], given[1:], overrides
+
+
 def split(words: list[str] | None) -> tuple[list[str], list[str]]:
     from telos.foundation.overrides import split_arguments
 

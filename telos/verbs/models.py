@@ -9,7 +9,7 @@ import typer
 
 from telos.foundation.errors import TelosError
 from telos.verbs.answers import answer
-from telos.verbs.arguments import AsJson, Out, given, seconds_of, split, words_of
+from telos.verbs.arguments import AsJson, Out, given, model_and_texts, seconds_of, split, words_of
 
 app = typer.Typer()
 
@@ -44,11 +44,8 @@ def classify(
     """
     from telos import run
 
-    given, overrides = split(words)
-    if not given:
-        raise TelosError("telos classify takes a model and texts, or a file of them", "nothing",
-                         "write for example: telos classify runs/mine/model 'what a film'")  # fmt: skip
-    facts, shown = run.classify(given[0], given[1:], overrides)
+    model, texts, overrides = model_and_texts(words, "classify", "'what a film'")
+    facts, shown = run.classify(model, texts, overrides)
     answer(facts, as_json, shown)
 
 
@@ -64,11 +61,8 @@ def predict(
     """
     from telos import run
 
-    given, overrides = split(words)
-    if not given:
-        raise TelosError("telos predict takes a model and texts, or a file of them", "nothing",
-                         "write for example: telos predict runs/mine/model 'what a film'")  # fmt: skip
-    facts, shown = run.predict(given[0], given[1:], overrides)
+    model, texts, overrides = model_and_texts(words, "predict", "'what a film'")
+    facts, shown = run.predict(model, texts, overrides)
     answer(facts, as_json, shown)
 
 
@@ -90,11 +84,8 @@ def embed(
     """
     from telos import run
 
-    given, overrides = split(words)
-    if not given:
-        raise TelosError("telos embed takes a model and texts, or a file of them", "nothing",
-                         "write for example: telos embed runs/mine/model 'what a film'")  # fmt: skip
-    facts, shown = run.embed(given[0], given[1:], overrides, out=out, size=size)
+    model, texts, overrides = model_and_texts(words, "embed", "'what a film'")
+    facts, shown = run.embed(model, texts, overrides, out=out, size=size)
     answer(facts, as_json, shown)
 
 

@@ -18,6 +18,7 @@ from telos.tokens.batches import Row
 from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
 from telos.train.trainable import Trainable
+from tests.objectives.heads import with_drawn_head
 
 VOCABULARY = Vocabulary(20, "test", {END_OF_TEXT: 20}, ("neg", "neutral", "pos"))
 TRANSFORMER = Transformer(num_layers=1, hidden_size=16, num_heads=2, context_length=12)
@@ -34,13 +35,7 @@ def batch_of(objective, labels=(2, 0, 1, 0)):
 
 
 def trainable(objective, spec=TRANSFORMER):
-    network = spec.build(VOCABULARY, seed=3).eval()
-    owned = objective.build(network, VOCABULARY)
-    with torch.no_grad():
-        for parameter in owned.parameters():
-            parameter.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    owned.eval()
-    return Trainable(network, owned)
+    return with_drawn_head(objective, spec, VOCABULARY)
 
 
 RNG = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from telos.tokens.batches import Row
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
 from telos.train.trainable import Trainable
+from tests.objectives.heads import with_drawn_head
 
 SCALE = (10.0, 4.0)
 VOCABULARY = Vocabulary(20, "test", {END_OF_TEXT: 20}).with_value_scale(SCALE)
@@ -32,13 +33,7 @@ def batch_of(objective):
 
 
 def trainable(objective, spec=TRANSFORMER):
-    network = spec.build(VOCABULARY, seed=3).eval()
-    owned = objective.build(network, VOCABULARY)
-    with torch.no_grad():
-        for parameter in owned.parameters():
-            parameter.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    owned.eval()
-    return Trainable(network, owned)
+    return with_drawn_head(objective, spec, VOCABULARY)
 
 
 def in_numpy(settings, pooled, weight, bias):

@@ -14,7 +14,7 @@ from telos.objectives.span_extraction import SpanExtraction
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
-from telos.train.trainable import Trainable
+from tests.objectives.heads import with_drawn_head
 
 VOCABULARY = Vocabulary(20, "test", {END_OF_TEXT: 20})
 CAUSAL = LSTM(hidden_size=16, context_length=24)
@@ -37,13 +37,7 @@ def batch_of(objective, **answers):
 
 
 def trainable(objective, spec=CAUSAL):
-    network = spec.build(VOCABULARY, seed=3).eval()
-    owned = objective.build(network, VOCABULARY)
-    with torch.no_grad():
-        for parameter in owned.parameters():
-            parameter.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    owned.eval()
-    return Trainable(network, owned)
+    return with_drawn_head(objective, spec, VOCABULARY)
 
 
 def test_a_row_is_the_question_and_the_text():

@@ -16,6 +16,7 @@ from telos.tokens.batches import Row
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
 from telos.train.trainable import Trainable
+from tests.objectives.heads import with_drawn_head
 
 NAMES = ("B-LOC", "B-PER", "I-PER", "O")
 VOCABULARY = Vocabulary(20, "test", {END_OF_TEXT: 20}, NAMES)
@@ -37,13 +38,7 @@ def batch_of(objective, texts=TEXTS):
 
 
 def trainable(objective, spec=CAUSAL):
-    network = spec.build(VOCABULARY, seed=3).eval()
-    owned = objective.build(network, VOCABULARY)
-    with torch.no_grad():
-        for parameter in owned.parameters():
-            parameter.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    owned.eval()
-    return Trainable(network, owned)
+    return with_drawn_head(objective, spec, VOCABULARY)
 
 
 READ = {"first": [[0, 2, 3], [0], [1, 4]], "last": [[1, 2, 3], [0], [3, 5]]}
