@@ -51,7 +51,11 @@ class Budget:
         return made
 
     def __str__(self) -> str:
-        return f"{self.value:.15g} FLOPs" if self.unit == "FLOPs" else str(Duration(self.value, self.unit))
+        """As `parse` takes it, to the last digit: ``"5 GFLOPs"``."""
+        if self.unit != "FLOPs":
+            return str(Duration(self.value, self.unit))
+        prefix = max((one for one, scale in _SCALE.items() if scale <= self.value), key=_SCALE.__getitem__, default="")
+        return f"{self.value / _SCALE[prefix]:.15g} {prefix}FLOPs"
 
     def within(self, recipe: Run, flops_per_step: float | None) -> Run:
         """The recipe with this budget; ``flops_per_step``: None for a model that counts, which reads the text once."""

@@ -58,8 +58,7 @@ def header(facts: dict[str, Any]) -> str:
     """What is equal for all."""
     seeds = facts["seeds"]
     budget = Budget.parse(facts["budget"])
-    each = {"seconds": str(budget), "tokens": f"{format_count(budget.value)} tokens",
-            "FLOPs": f"{format_count(budget.value, ' ')}FLOPs"}[budget.unit]  # fmt: skip
+    each = f"{format_count(budget.value)} tokens" if budget.unit == "tokens" else str(budget)
     said = f"{counted(len(facts['recipes']), 'recipe')} at equal {EQUAL[facts['unit']]}, {each} each, "
     return said + f"{counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), in turn"
 

@@ -51,6 +51,9 @@ def compare(
     pairs: str | Path | None = None,
     labelled: str | Path | None = None,
     judge: str | Path | None = None,
+    text_field: str = "text",
+    label_field: str = "label",
+    columns: Sequence[str] = (),
     overrides: Sequence[str] = (),
     isolated: bool = True,
 ) -> Compared:
@@ -60,8 +63,9 @@ def compare(
     ``recipes``: files or `telos.Run`s; a mapping gives their names.  ``budget``: of each run, in time, tokens or FLOPs.
     ``seeds``: how many (1, 2, …) or which.  ``yardsticks``: kinds, or with their settings; None: all that what is given allows.
     ``against``: the recipe that the others are held against; None: the best.  ``texts``: held-out text for all; None: what the
-    corpus holds out.  ``pairs``, ``labelled``, ``judge``: for the yardsticks that need them.  ``overrides``: of all recipes,
-    or of a yardstick (``cloze.words=100``).  ``isolated``: each run in a process of its own; without, one after another in this.
+    corpus holds out.  ``pairs``, ``labelled``, ``judge``: for the yardsticks that need them; ``text_field``, ``label_field``,
+    ``columns`` (of a table without a header line): of the labelled set.  ``overrides``: of all recipes, or of a yardstick
+    (``cloze.words=100``).  ``isolated``: each run in a process of its own; without, one after another in this.
 
     Raises `TelosError` for what cannot be compared, and where every recipe fails."""
     allowed = Budget.parse(budget)
@@ -70,9 +74,11 @@ def compare(
     if against is not None and against not in {entry.name for entry in entered}:
         raise TelosError("--against must name a recipe of the comparison", repr(against),
                          f"give one of {', '.join(entry.name for entry in entered)}")  # fmt: skip
-    paths = {name: None if path is None else str(path) for name, path in
+    paths: dict[str, Any] = {name: None if path is None else str(path) for name, path in
              (("texts", texts), ("pairs", pairs), ("labelled", labelled), ("judge", judge))}  # fmt: skip
-    materials = Materials(**paths, max_bytes=min(entry.recipe.evaluate.max_bytes for entry in entered))  # type: ignore[arg-type]
+    most = min(entry.recipe.evaluate.max_bytes for entry in entered)
+    fields: dict[str, Any] = {"text_field": text_field, "label_field": label_field, "columns": tuple(columns)}
+    materials = Materials(**paths, **fields, max_bytes=most)
     measuring, notes = measures.choose(yardsticks, settings, materials, entered)
     asked = _Asked(Folder(Path(out)), entered, allowed, _seeds(seeds), measuring, materials, against, notes)
     asked.folder.refuse_others()

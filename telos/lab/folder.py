@@ -27,16 +27,21 @@ from telos.foundation.spec import Spec, stable_hash
 from telos.lab.budget import Budget
 from telos.lab.entries import Entry
 
+LABELLED_FIELDS = ("text_field", "label_field", "columns")
 RECORD, PAGE, COMPUTE, REPORT = "comparison.json", "report.html", "compute.json", "report.json"
 
 
 class Materials(Spec):
     """What models are measured on.  ``texts``: a file or folder; None: what each corpus holds out.  ``pairs``, ``labelled``:
-    files; ``judge``: a model's folder.  ``max_bytes``: of held-out text.  ``seed``: of what yardsticks draw, one for all runs."""
+    files; ``text_field``, ``label_field``, ``columns``: of the labelled set (`telos.evaluate.yardsticks.Context`).  ``judge``: a
+    model's folder.  ``max_bytes``: of held-out text.  ``seed``: of what yardsticks draw, one for all runs."""
 
     texts: str | None = None
     pairs: str | None = None
     labelled: str | None = None
+    text_field: str = "text"
+    label_field: str = "label"
+    columns: tuple[str, ...] = ()
     judge: str | None = None
     max_bytes: int = Field(1_000_000, ge=1)
     seed: int = Field(1, ge=0)
@@ -51,6 +56,10 @@ class Materials(Spec):
                 if not Path(path).is_file():
                     raise TelosError(f"--{name} must be a file", f"no file {path}", "check the path")
                 found[name] = files.sha256(Path(path))
+        if self.labelled is not None:
+            # Only those that are named: what was measured with the usual ones stays.
+            found |= {name: getattr(self, name) for name in LABELLED_FIELDS
+                      if getattr(self, name) != type(self).model_fields[name].default}  # fmt: skip
         if self.judge is not None:
             if not (Path(self.judge) / "config.json").is_file():
                 raise TelosError("--judge must be a model folder", f"no config.json in {self.judge}",
@@ -98,8 +107,8 @@ class Folder:
         )
         texts = {entry.name: entry.recipe.corpus.fingerprint() for entry in entries}
         must, remedy = f"{self.path} must be a new folder, or one of the same comparison", "choose another --out"
-        if known["budget"] != str(budget):
-            raise TelosError(must, f"its budget is {known['budget']}, not {budget}", remedy)
+        if (its := str(Budget.parse(known["budget"]))) != str(budget):  # however it was written
+            raise TelosError(must, f"its budget is {its}, not {budget}", remedy)
         for name, settings in asked.items():
             if name in known["recipes"] and (changed := _first_change(known["recipes"][name], settings)):
                 path, old, new = changed

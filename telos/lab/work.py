@@ -83,7 +83,8 @@ def context_of(materials: Materials, corpus: Path) -> Context:
     texts, names = held_out(materials, corpus)
     pairs, labelled, judge = (None if path is None else Path(path)
                               for path in (materials.pairs, materials.labelled, materials.judge))  # fmt: skip
-    return Context(texts=texts, names=names, seed=materials.seed, pairs=pairs, labelled=labelled, judge=judge)
+    return Context(texts=texts, names=names, seed=materials.seed, pairs=pairs, labelled=labelled, judge=judge,
+                   text_field=materials.text_field, label_field=materials.label_field, columns=materials.columns)  # fmt: skip
 
 
 def held_out(materials: Materials, folder: Path) -> tuple[list[str], list[str]]:

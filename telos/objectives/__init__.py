@@ -12,6 +12,7 @@ from pydantic import field_validator
 
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec
+from telos.foundation.units import counted
 from telos.models import Model, Pattern
 from telos.objectives.terms import Over, Term
 from telos.tokens.batches import Row
@@ -94,6 +95,11 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         """Rows that no micro-batch may part (a contrastive group, a preference pair)."""
         return 1
 
+    @property
+    def least_tokens(self) -> int:
+        """Tokens of a row below which there is nothing to predict, or nothing to see."""
+        return 1
+
     compares: ClassVar[bool] = True
     """Whether all its logits come from the model itself, so that a teacher or another pass has logits to hold against them."""
 
@@ -165,7 +171,16 @@ class Objective(Spec, family="telos.objectives", default="causal"):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
                              "choose another model or objective")  # fmt: skip
+        self.check_room(model)
         self.check_terms(model)
+
+    def check_room(self, model: Model) -> None:
+        """Refuse a model whose rows are too short for this objective."""
+        longest = getattr(model, "context_length", None)
+        if longest is not None and (room := self.raw_length(longest)) < self.least_tokens:
+            raise TelosError(f"objective '{self.kind()}' needs rows of at least {counted(self.least_tokens, 'token')} of text",
+                             f"model.context_length={longest} has room for {room}",
+                             "set a larger model.context_length")  # fmt: skip
 
     def check_terms(self, model: Model) -> None:
         """Refuse a term that this objective, or one that it is made of, cannot carry."""

@@ -59,7 +59,7 @@ class Classification(Objective):
 
     def raw_length(self, context_length: int) -> int:
         """Room is left for the end of text before the document."""
-        return max(1, context_length - 1)
+        return context_length - 1
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         if row.label is None:

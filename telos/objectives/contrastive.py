@@ -99,7 +99,7 @@ class Contrastive(Objective):
 
     def raw_length(self, context_length: int) -> int:
         """Room is left for what begins every text."""
-        return max(1, context_length - 1)
+        return context_length - 1
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         if row.target is None and self.positives == "pairs":

@@ -17,8 +17,6 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from telos.foundation.errors import TelosError
-from telos.models import Model
 from telos.objectives._paired import Paired, Pairs, pieces_of
 from telos.objectives._spans import composition, most
 from telos.objectives._words import marks_of
@@ -29,7 +27,8 @@ from telos.tokens.vocabulary import Vocabulary
 
 
 class DenoisingAutoencoder(Paired):
-    """``deletion``, ``infilling``: shares of a row's tokens, to the nearest whole number.  ``permute_sentences``: all of a
+    """``deletion``, ``infilling``: shares of a row's tokens, to the nearest whole number, but a token is left to see.
+    ``permute_sentences``: all of a
     document's (`telos.corpus.sentences`), those that a row cuts included.  ``rotation``: share of the documents.  A source is
     never longer than its text: of the spans of no token, as many are left out as would make it so."""
 
@@ -55,13 +54,10 @@ class DenoisingAutoencoder(Paired):
     def special_tokens(self) -> tuple[str, ...]:
         return (MASK,) if self.infilling else ()
 
-    def check(self, model: Model) -> None:
-        super().check(model)
-        longest = getattr(model, "context_length", None)
-        if longest is not None and self.raw_length(longest) < 2:
-            raise TelosError("a denoising autoencoder needs rows with two tokens or more",
-                             f"model.context_length={longest} has room for less", "set a larger model.context_length"
-                             )  # fmt: skip
+    @property
+    def least_tokens(self) -> int:
+        """One to damage and one to see."""
+        return 2
 
     def raw_length(self, context_length: int) -> int:
         """The most tokens of one document whose source and target fit."""
@@ -77,12 +73,12 @@ class DenoisingAutoencoder(Paired):
         if self.permute_sentences:
             marked = marks_of(row)[row.tokens != vocabulary.end_of_text] & SENTENCE
             source = source[permuted(marked.astype(bool), documents, rng)]
-        if deleted := round(self.deletion * len(text)):
+        if deleted := min(round(self.deletion * len(text)), len(text) - 1):
             kept = np.ones(len(text), bool)
             kept[rng.permutation(len(text))[:deleted]] = False
             source, places = source[kept], places[kept]
         if self.infilling:
-            hidden = min(round(self.infilling * len(text)), len(source))
+            hidden = max(0, min(round(self.infilling * len(text)), len(source) - 1))
             source, places = infilled(source, places, hidden, self.mean_span, vocabulary.specials[MASK], rng)
         if self.rotation:
             source = source[rotated(places, count, self.rotation, rng)]

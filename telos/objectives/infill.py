@@ -22,7 +22,6 @@ from telos.models import Inputs
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.objectives._cuts import Cutter, require_bytes
 from telos.objectives._paired import pieces_of, shifted
-from telos.objectives._spans import most
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -51,7 +50,7 @@ class Infill(Objective):
     def raw_length(self, context_length: int) -> int:
         """The most tokens of one document whose example fits."""
         more = 4 + MOST_MORE * (self.level == "character")
-        return max(1, most(context_length, lambda raw: raw + more <= context_length))
+        return max(0, context_length - more)
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         end, (ids, pieces, count) = vocabulary.end_of_text, pieces_of(row, vocabulary.end_of_text)

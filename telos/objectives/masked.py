@@ -30,8 +30,8 @@ MASK = "<|mask|>"
 
 
 class Masked(Objective):
-    """``mask_fraction``: of a row's tokens, to the nearest whole number but at least one.  ``random_fraction`` and
-    ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are never hidden.
+    """``mask_fraction``: of a row's tokens, to the nearest whole number, but at least one is hidden and one is seen.
+    ``random_fraction`` and ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are never hidden.
 
     ``hide``: what is hidden together.  Whole words are chosen as a whole, and what is shown is drawn for each of their tokens,
     as for tokens alone (BERT's code); of a span it is drawn once for all of its tokens (SpanBERT, section 3.1).  With both, the
@@ -42,7 +42,7 @@ class Masked(Objective):
     weighs: ClassVar[Weighs | None] = "tokens"
 
     hide: Literal["token", "word", "span"] = "token"
-    mask_fraction: float = Field(0.15, gt=0, le=1)
+    mask_fraction: float = Field(0.15, gt=0, lt=1)
     random_fraction: float = Field(0.1, ge=0, le=1)
     keep_fraction: float = Field(0.1, ge=0, le=1)
 
@@ -55,6 +55,11 @@ class Masked(Objective):
 
     def special_tokens(self) -> tuple[str, ...]:
         return (MASK,)
+
+    @property
+    def least_tokens(self) -> int:
+        """One to hide and one to see."""
+        return 2
 
     @property
     def needs_marks(self) -> bool:
@@ -72,11 +77,11 @@ class Masked(Objective):
         """(places of the hidden tokens, with which of them each shares what is shown: 0, 1, 2 …)."""
         if self.hide == "token":
             places = np.flatnonzero(row.tokens != end_of_text)
-            hidden = rng.permutation(places)[: self._most(len(places))]
+            hidden = rng.permutation(places)[: share_of(self.mask_fraction, len(places))]
             return hidden, np.arange(len(hidden))
         words = words_of(row, end_of_text)
         draw = draw_words if self.hide == "word" else draw_spans
-        chosen = draw(words, self._most(len(words.places)), rng)
+        chosen = draw(words, share_of(self.mask_fraction, len(words.places)), rng)
         sizes = words.edges[1:] - words.edges[:-1]
         hidden = words.places[np.repeat(chosen, sizes)]
         if self.hide == "word":
@@ -84,9 +89,6 @@ class Masked(Objective):
         begins = chosen.copy()  # of a run of hidden words, in one document
         begins[1:] &= ~chosen[:-1] | (words.pieces[1:] != words.pieces[:-1])
         return hidden, np.repeat((np.cumsum(begins) - 1)[chosen], sizes[chosen])
-
-    def _most(self, tokens: int) -> int:
-        return max(1, round(self.mask_fraction * tokens))
 
     def _shown(self, targets: np.ndarray, together: np.ndarray, rng: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
         """What stands in the place of hidden tokens."""
@@ -116,6 +118,11 @@ class Masked(Objective):
         hidden = model.hidden(Inputs(batch["tokens"], segments_BT=batch["segments"], pattern="bidirectional"))
         chosen = self._hidden(batch)
         return nll_of(model, hidden, batch, chosen)
+
+
+def share_of(fraction: float, tokens: int) -> int:
+    """How many of a row's tokens to hide: one at least, and not the last one that would be seen."""
+    return max(1, min(round(fraction * tokens), tokens - 1))
 
 
 def segments_from_one(row: Row) -> np.ndarray:

@@ -162,6 +162,10 @@ class Mix(Objective):
         return math.lcm(*(part.objective.rows_together for part in self.parts))
 
     @property
+    def least_tokens(self) -> int:
+        return max(part.objective.least_tokens for part in self.parts)
+
+    @property
     def scores_text(self) -> bool:
         return any(part.objective.scores_text for part in self.parts)
 
@@ -190,6 +194,7 @@ class Mix(Objective):
             except TelosError as error:
                 raise TelosError(f"part '{part.called}' of the mix: {error.must}", error.found,
                                  f"leave the part out, or {error.fix}") from None  # fmt: skip
+        self.check_room(model)
         self.check_terms(model)
 
     def pattern(self, model: Model) -> Pattern:

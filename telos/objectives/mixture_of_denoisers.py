@@ -77,6 +77,11 @@ class MixtureOfDenoisers(Paired):
         modes = sorted({denoiser.mode for denoiser in self.denoisers}) if self.mode_tokens else []
         return (*sentinel_names(self.max_spans), *map(_mode_name, modes))
 
+    @property
+    def least_tokens(self) -> int:
+        """One to hide and one to see."""
+        return 2
+
     def raw_length(self, context_length: int) -> int:
         """The most tokens of one document whose source and target fit under every denoiser."""
 

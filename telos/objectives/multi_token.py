@@ -49,6 +49,11 @@ class MultiToken(Causal):
     def scores_text(self) -> bool:
         return True
 
+    @property
+    def least_tokens(self) -> int:
+        """So many that the last head has something to predict."""
+        return self.tokens
+
     def build(self, model: Any, vocabulary: Vocabulary) -> "Heads":
         width, device = width_of(model, "causal")
         embedding = None

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from telos.foundation.errors import TelosError
-from telos.models import Inputs, Model, Pattern
+from telos.models import Inputs, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
 from telos.objectives._chosen import by_row, nll_of
 from telos.objectives._spans import most
@@ -39,12 +38,6 @@ class Permutation(Objective):
 
     def special_tokens(self) -> tuple[str, ...]:
         return (QUERY,)
-
-    def check(self, model: Model) -> None:
-        super().check(model)
-        if self.raw_length(model.context_length) < 1:  # type: ignore[attr-defined]
-            raise TelosError("permutation needs rows with room for a token and its query", "model.context_length=1",
-                             "set a larger model.context_length")  # fmt: skip
 
     def raw_length(self, context_length: int) -> int:
         """Tokens and queries together fill the context."""

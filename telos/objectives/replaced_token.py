@@ -20,7 +20,7 @@ from telos.foundation.errors import TelosError
 from telos.layers.linear import Linear
 from telos.models import Hidden, Inputs, Model, Pattern
 from telos.objectives import Batch, Example, Loss, Objective
-from telos.objectives.masked import MASK, segments_from_one
+from telos.objectives.masked import MASK, segments_from_one, share_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
 
@@ -36,12 +36,17 @@ class ReplacedToken(Objective):
     needs_likelihood: ClassVar[bool] = False
     needs_values: ClassVar[bool] = True
 
-    mask_fraction: float = Field(0.15, gt=0, le=1)
+    mask_fraction: float = Field(0.15, gt=0, lt=1)
     generator_size: float = Field(0.25, gt=0, le=1)
     detection: float = Field(50.0, gt=0)
 
     def special_tokens(self) -> tuple[str, ...]:
         return (MASK,)
+
+    @property
+    def least_tokens(self) -> int:
+        """One to hide and one to see."""
+        return 2
 
     def check(self, model: Model) -> None:
         super().check(model)
@@ -71,7 +76,7 @@ class ReplacedToken(Objective):
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         targets = row.tokens.astype(np.int64)
         places = np.flatnonzero(targets != vocabulary.end_of_text)
-        hidden = rng.permutation(places)[: max(1, round(self.mask_fraction * len(places)))]
+        hidden = rng.permutation(places)[: share_of(self.mask_fraction, len(places))]
         tokens, weights = targets.copy(), np.zeros(len(targets), np.float32)
         tokens[hidden], weights[hidden] = vocabulary.specials[MASK], 1
         return {"tokens": tokens, "targets": targets, "segments": segments_from_one(row), "weights": weights,

@@ -11,8 +11,6 @@ Tests: tests/objectives/test_span_corruption.py (T5's lengths and sentinels; sou
 import numpy as np
 from pydantic import Field
 
-from telos.foundation.errors import TelosError
-from telos.models import Model
 from telos.objectives._paired import Paired, Pairs, pieces_of
 from telos.objectives._spans import hidden_behind_sentinels, most, noise_mask, sentinel_ids, sentinel_names, spans_of
 from telos.tokens.batches import Row
@@ -30,13 +28,10 @@ class SpanCorruption(Paired):
     def special_tokens(self) -> tuple[str, ...]:
         return sentinel_names(self.max_spans)
 
-    def check(self, model: Model) -> None:
-        super().check(model)
-        longest = getattr(model, "context_length", None)
-        if longest is not None and self.raw_length(longest) < 2:
-            raise TelosError("span corruption needs rows with a token to show and one to hide",
-                             f"model.context_length={longest} has room for less", "set a larger model.context_length"
-                             )  # fmt: skip
+    @property
+    def least_tokens(self) -> int:
+        """One to hide and one to see."""
+        return 2
 
     def raw_length(self, context_length: int) -> int:
         """The most tokens of one document whose source and target fit."""

@@ -70,7 +70,7 @@ class Tagging(Objective):
 
     def raw_length(self, context_length: int) -> int:
         """Room is left for the end of text before the document."""
-        return max(1, context_length - 1)
+        return context_length - 1
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
         """``places`` (W,): of the token that is read for each word; ``tags``, ``weights`` and ``words`` (1 for each word)."""

@@ -31,14 +31,11 @@ class NonFinite:
         finite, and the checkpoint that is still good (``saved``: newest first)."""
         what = f"loss {self.loss}" if not math.isfinite(self.loss) else f"loss {self.loss:.4g}, gradient norm {self.norm}"
         bad = _bad_rows(model, objective, self.batch, seed, self.step)
-        if not bad:
-            where = "by no single row"
-        elif len(bad) == self.batch.rows:
-            where = "in every row of the batch"
-        else:
-            documents = sorted({int(d) for row in bad for d in np.unique(self.rows[row].documents)})
-            names = ", ".join(map(str, documents[:SHOWN])) + (" …" if len(documents) > SHOWN else "")
-            where = f"in {len(bad)} of {self.batch.rows} rows, of training document {names}"
+        rows = [self.rows[row] for row in bad] or self.rows
+        documents = sorted({int(d) for row in rows for d in np.unique(row.documents)})
+        names = ", ".join(map(str, documents[:SHOWN])) + (" …" if len(documents) > SHOWN else "")
+        where = f"in {len(bad)} of {self.batch.rows} rows" if bad else f"by no single one of {self.batch.rows} rows"
+        where += f", of training document{'s' * (len(documents) > 1)} {names}"
         kept = f"the checkpoint of step {saved[0]} is good" if saved else "nothing was saved yet"
         return TelosError("the loss must be a finite number", f"{what} at step {self.step + 1}, {where}; {kept}",
                           "run with a lower optimizer.learning_rate into another --out, or look at what is named")  # fmt: skip

@@ -33,6 +33,11 @@ def compare(  # noqa: PLR0917
     ] = None,
     pairs: Annotated[Path | None, typer.Option(metavar="FILE", help="Minimal pairs, JSON Lines in BLiMP's form.")] = None,
     labelled: Annotated[Path | None, typer.Option(metavar="FILE", help="Texts with labels: a table or JSON Lines.")] = None,
+    text_field: Annotated[str, typer.Option(metavar="NAME", help="Of the labelled set.")] = "text",
+    label_field: Annotated[str, typer.Option(metavar="NAME", help="Of the labelled set.")] = "label",
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of a labelled table without a header line.", show_default=False)
+    ] = None,
     judge: Annotated[Path | None, typer.Option(metavar="MODEL", help="A model folder that judges what others write.")] = None,
     out: Out = None,
     as_json: AsJson = False,
@@ -51,6 +56,7 @@ def compare(  # noqa: PLR0917
     kinds = None if yardsticks is None else [one.strip() for one in yardsticks.split(",") if one.strip()]
     result = comparing.compare(recipes, out=out, budget=one_budget(budget) or comparing.DEFAULT_BUDGET, seeds=seeds,
                                yardsticks=kinds, against=against, texts=texts, pairs=pairs, labelled=labelled, judge=judge,
+                               text_field=text_field, label_field=label_field, columns=columns.split(",") if columns else (),
                                overrides=overrides)  # fmt: skip
     answer(result.summary(), as_json, result.describe())
     if result.exit_code:

@@ -20,6 +20,16 @@ def test_time_tokens_and_operations(text, value, unit):
     assert Budget.parse(str(budget)) == budget
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("5e9 FLOPs", "5 GFLOPs"), ("5000000000 FLOPs", "5 GFLOPs"), ("1e15 FLOPs", "1 PFLOPs"), ("2e21 FLOPs", "2000 EFLOPs"),
+     ("999 FLOPs", "999 FLOPs"), ("0.5 FLOPs", "0.5 FLOPs"), ("1234567 FLOPs", "1.234567 MFLOPs"), ("3m", "3m")],
+)  # fmt: skip
+def test_it_is_shown_as_people_read_it_and_to_the_last_digit(text, shown):
+    assert str(Budget.parse(text)) == shown
+    assert Budget.parse(shown).value == pytest.approx(Budget.parse(text).value, rel=1e-14)
+
+
 @pytest.mark.parametrize("text", ["100 steps", "2 epochs", "10%", "soon", "1e15 flips"])
 def test_what_is_not_the_same_for_all_is_refused(text):
     with pytest.raises(TelosError) as error:

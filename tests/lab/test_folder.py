@@ -60,6 +60,17 @@ def test_another_comparison_is_refused(compared, tmp_path):
         must, "the texts of 'ngram' have changed since it began")  # fmt: skip
 
 
+def test_a_budget_is_the_same_however_it_is_written(compared, tmp_path):
+    folder = Folder(tmp_path / "out")
+    folder.path.mkdir()
+    folder.begin(read(compared, "ngram", "gru"), Budget.parse("5e9 FLOPs"))
+    record = folder.path / RECORD
+    record.write_text(record.read_text().replace("5 GFLOPs", "5000000000 FLOPs"))
+    folder.begin(read(compared, "ngram", "gru"), Budget.parse("5 GFLOPs"))
+    found = refused(lambda: folder.begin(read(compared, "ngram", "gru"), Budget.parse("6e9 FLOPs")))[1]
+    assert found == "its budget is 5 GFLOPs, not 6 GFLOPs"
+
+
 def test_what_is_no_comparison_is_refused(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("…")
@@ -119,3 +130,16 @@ def test_materials_that_are_not_there_are_refused(tmp_path):
     one = Materials(pairs=str(tmp_path / "pairs.jsonl")).fingerprint()
     (tmp_path / "pairs.jsonl").write_text("{} ")
     assert Materials(pairs=str(tmp_path / "pairs.jsonl")).fingerprint() != one
+
+
+def test_fields_of_the_labelled_set_count_only_where_they_are_named(tmp_path):
+    """What was measured with the usual ones stays."""
+    (tmp_path / "set.csv").write_text("text,label\none,a\n")
+    labelled = str(tmp_path / "set.csv")
+    usual = Materials(labelled=labelled).fingerprint()
+    assert Materials(labelled=labelled, text_field="text", label_field="label").fingerprint() == usual
+    assert "label_field" not in usual
+    changes = ({"text_field": "body"}, {"label_field": "stars"}, {"columns": ("label", "text")})
+    found = [Materials(labelled=labelled, **change).fingerprint() for change in changes]
+    assert all(one not in [usual, *found[:place]] for place, one in enumerate(found))
+    assert Materials(label_field="stars").fingerprint() == Materials().fingerprint()

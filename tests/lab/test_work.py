@@ -1,10 +1,11 @@
-"""The held-out text of a comparison, which no tokenizer has a say in."""
+"""What models of a comparison are measured on: held-out text, which no tokenizer has a say in, and the labelled set."""
 
 import pytest
 
+from telos.evaluate.yardsticks._labelled import Labelled
 from telos.foundation.errors import TelosError
 from telos.lab.folder import Materials
-from telos.lab.work import held_out
+from telos.lab.work import context_of, held_out
 from telos.recipe import Run
 from telos.stages import prepare
 
@@ -26,6 +27,13 @@ def test_whole_documents_in_the_order_of_their_ids(corpus):
     cut, _ = held_out(Materials(max_bytes=most), corpus)
     assert most - 3 <= len(cut[0].encode()) <= most
     assert texts[0].startswith(cut[0])
+
+
+def test_a_labelled_set_has_the_fields_that_it_is_said_to_have(corpus, tmp_path):
+    (tmp_path / "set.tsv").write_text("好\tgood film 好看\n坏\tbad film 难看\n", encoding="utf-8")
+    materials = Materials(labelled=str(tmp_path / "set.tsv"), text_field="body", label_field="kind", columns=("kind", "body"))
+    found = Labelled.read(context_of(materials, corpus))
+    assert (found.texts, found.labels, found.classes.tolist()) == (["good film 好看", "bad film 难看"], ("坏", "好"), [1, 0])
 
 
 def test_texts_that_were_given(tmp_path):

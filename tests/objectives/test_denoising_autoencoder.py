@@ -222,7 +222,7 @@ def test_noise_that_leaves_nothing_to_see_or_nothing_to_do_is_refused(settings, 
 def test_models_without_room_or_of_another_kind_are_refused():
     with pytest.raises(TelosError) as error:
         DenoisingAutoencoder(layout="prefix").check(Transformer(context_length=4))
-    assert error.value.must == "a denoising autoencoder needs rows with two tokens or more"
+    assert error.value.must == "objective 'denoising_autoencoder' needs rows of at least 2 tokens of text"
     with pytest.raises(TelosError) as error:
         DenoisingAutoencoder(layout="encoder_decoder").check(RNN())
     assert error.value.must == "objective.layout must be a pattern of the model, one of causal"

@@ -32,7 +32,7 @@ def test_it_appends_its_token_and_needs_a_model_that_looks_both_ways():
     assert error.value.found == "'seq2seq' has encoder_decoder"
 
 
-@pytest.mark.parametrize("fraction", [0.15, 0.4, 1.0])
+@pytest.mark.parametrize("fraction", [0.15, 0.4, 0.9])
 def test_the_share_is_that_asked_for_and_ends_are_never_hidden(fraction):
     tokens = [*range(20), 30, *range(9), 30]
     example = _example(_row(tokens, [5] * 21 + [2] * 10), mask_fraction=fraction)
@@ -47,6 +47,19 @@ def test_the_share_is_that_asked_for_and_ends_are_never_hidden(fraction):
 def test_at_least_one_token_is_hidden_and_none_where_there_is_none():
     assert _example(_row([4, 30]))["weights"].tolist() == [1, 0]
     assert _example(_row([30]))["weights"].tolist() == [0]
+
+
+@pytest.mark.parametrize("objective", [Masked, ReplacedToken])
+def test_at_least_one_token_is_seen(objective):
+    rng = np.random.default_rng(0)
+    example = objective(mask_fraction=0.99).examples(_row([*range(5), 30]), rng, VOCABULARY)
+    assert example["weights"].sum() == 4
+    with pytest.raises(TelosError, match="mask_fraction: must be less than 1"):
+        objective(mask_fraction=1)
+    with pytest.raises(TelosError) as error:
+        objective().check(Transformer(context_length=1))
+    assert error.value.must == f"objective '{objective.kind()}' needs rows of at least 2 tokens of text"
+    assert error.value.found == "model.context_length=1 has room for 1"
 
 
 def test_each_draw_hides_others():

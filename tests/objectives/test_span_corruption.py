@@ -113,4 +113,5 @@ def test_a_text_of_one_token_has_nothing_to_hide():
 def test_a_context_without_room_is_refused():
     with pytest.raises(TelosError) as error:
         SpanCorruption(layout="prefix").check(Transformer(context_length=4))
-    assert error.value.must == "span corruption needs rows with a token to show and one to hide"
+    assert error.value.must == "objective 'span_corruption' needs rows of at least 2 tokens of text"
+    assert error.value.found == "model.context_length=4 has room for 1"
