@@ -73,7 +73,7 @@ class DenoisingAutoencoder(Paired):
         if self.permute_sentences:
             marked = marks_of(row)[row.tokens != vocabulary.end_of_text] & SENTENCE
             source = source[permuted(marked.astype(bool), documents, rng)]
-        if deleted := min(round(self.deletion * len(text)), len(text) - 1):
+        if deleted := max(0, min(round(self.deletion * len(text)), len(text) - 1)):
             kept = np.ones(len(text), bool)
             kept[rng.permutation(len(text))[:deleted]] = False
             source, places = source[kept], places[kept]

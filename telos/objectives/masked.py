@@ -31,7 +31,8 @@ MASK = "<|mask|>"
 
 class Masked(Objective):
     """``mask_fraction``: of a row's tokens, to the nearest whole number, but at least one is hidden and one is seen.
-    ``random_fraction`` and ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are never hidden.
+    ``random_fraction`` and ``keep_fraction`` of the hidden tokens show another token and the token itself.  Ends of text are
+    never hidden.
 
     ``hide``: what is hidden together.  Whole words are chosen as a whole, and what is shown is drawn for each of their tokens,
     as for tokens alone (BERT's code); of a span it is drawn once for all of its tokens (SpanBERT, section 3.1).  With both, the

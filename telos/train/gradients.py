@@ -23,11 +23,12 @@ from telos.train.trainable import Trainable
 class StepLoss:
     """``loss``: what was minimised; ``terms``: each term's mean, without its coefficient, those added to the nats of
     each place among them; ``metrics``: the objective's own,
-    mean over micro-batches by rows."""
+    mean over micro-batches by rows; ``weight``: of all terms together, 0 where the batch had nothing to predict."""
 
     loss: float
     terms: dict[str, float]
     metrics: dict[str, float] = field(default_factory=dict)
+    weight: float = 0.0
 
 
 def part(batch: Batch, rows: slice) -> Batch:
@@ -68,7 +69,9 @@ def accumulate(
     terms = {name: float(total) / (totals[name] or 1.0) for name, total in sums.items()}
     added = model.take_terms()
     terms |= {name: mean for name, (mean, _) in added.items()}
-    return StepLoss(float(whole) + sum(mean * coefficient for mean, coefficient in added.values()), terms, metrics)
+    return StepLoss(
+        float(whole) + sum(mean * coefficient for mean, coefficient in added.values()), terms, metrics, sum(totals.values())
+    )
 
 
 @torch.no_grad()

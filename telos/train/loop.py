@@ -15,7 +15,9 @@ import torch
 from torch import nn
 
 from telos.foundation.allocation import freed_memory_kept
+from telos.foundation.errors import TelosError
 from telos.foundation.progress import say
+from telos.foundation.units import counted
 from telos.objectives import Objective
 from telos.optim.optimizers import Optimizer
 from telos.optim.schedules import Progress, Schedule
@@ -39,6 +41,10 @@ WRITTEN_BYTES_PER_SECOND = 2e8
 
 MOST_VALIDATING = 0.05
 """Validations take at most this share of the training under a budget in time; on a slow machine there are fewer."""
+
+EMPTY_STEPS = 100
+"""After so many steps in which no row had anything to predict, or at the end where that is sooner, training stops: nothing is
+learned."""
 
 Evaluation = Callable[[Any], Mapping[str, float]]
 """Called with the network in evaluation mode and without gradient; gives name → number."""
@@ -137,6 +143,7 @@ class _Training:
         self.best = Best(self.settings.early_stopping)
         self.step = 0
         self.loss: float | None = None
+        self.weighed = False  # whether any row so far had something to predict
         self.saved_step: int | None = None
         self.validation_seconds = self.validated_seconds = 0.0  # the last one took; all of them since training began
 
@@ -192,7 +199,11 @@ class _Training:
             found = NonFinite(self.step, losses.loss, norm, rows, batch)
             raise found.explain(self.model, self.objective, self.settings.seed, self.checkpoints.steps())
         self.updater.step(scale)
-        self.step, self.loss = self.step + 1, losses.loss
+        self.step, self.loss, self.weighed = self.step + 1, losses.loss, self.weighed or losses.weight > 0
+        if not self.weighed and (self.step >= EMPTY_STEPS or self._over()):
+            raise TelosError(f"objective '{self.objective.kind()}' needs rows with something to predict",
+                             f"none in {counted(self.step, 'step')} of {counted(batch.rows, 'row')}",
+                             "set a larger model.context_length, or give longer texts")  # fmt: skip
         return losses, norm
 
     # -- before and between -----------------------------------------------------------------------------------------
@@ -202,7 +213,7 @@ class _Training:
         if restored is None:
             return None
         self.step = self.saved_step = restored.step
-        self.loss = restored.state["loss"]
+        self.loss, self.weighed = restored.state["loss"], True
         self.best.load(restored.state.get("best"), restored.best)
         self.clock.resume(restored.state["clock"])
         say(f"training goes on from step {self.step}")

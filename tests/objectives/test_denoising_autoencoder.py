@@ -71,8 +71,8 @@ def test_the_target_is_the_text_and_the_source_is_of_its_tokens(parts, noise, se
         kept = [token for token in source if token != HIDDEN]
         assert not Counter(kept) - Counter(text)
         total, shown = total + len(text), shown + len(kept)
-    assert total - shown == round(noise["deletion"] * total) + min(round(noise["infilling"] * total),
-                                                                   total - round(noise["deletion"] * total))  # fmt: skip
+    asked = round(noise["deletion"] * total) + round(noise["infilling"] * total)
+    assert total - shown == min(asked, max(0, total - 1)), "one is left to see"
     assert len(example["source"]) - len(parts) <= total
     assert example["weights"].tolist() == [1] * (total + len(parts))
 
@@ -88,7 +88,7 @@ def test_deletion_keeps_the_order_of_what_it_leaves(parts, deletion, seed):
         assert all(token in rest for token in source)
         left += len(source)
     total = sum(map(len, _texts(parts)))
-    assert left == total - round(deletion * total)
+    assert left == max(min(total, 1), total - round(deletion * total))
 
 
 @given(documents, st.integers(0, 2**32 - 1))
@@ -217,6 +217,20 @@ def test_noise_that_leaves_nothing_to_see_or_nothing_to_do_is_refused(settings, 
     with pytest.raises(TelosError) as error:
         DenoisingAutoencoder(**settings)
     assert text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "noise", [{"deletion": 0.97}, {"infilling": 0.97, "deletion": 0.02}, {"infilling": 0.5, "deletion": 0.45}]
+)
+@pytest.mark.parametrize("length", [1, 2, 9])
+def test_a_token_is_left_to_see(noise, length):
+    objective = DenoisingAutoencoder(permute_sentences=False, **noise)
+    for seed in range(20):
+        pairs = objective.pairs(_row([[[*range(length)]]]), np.random.default_rng(seed), VOCABULARY)
+        assert (pairs.sources < END).any(), pairs
+        assert pairs.targets.tolist() == [*range(length)]
+    empty = objective.pairs(_row([[]]), np.random.default_rng(0), VOCABULARY)
+    assert len(empty.sources) == len(empty.targets) == 0
 
 
 def test_models_without_room_or_of_another_kind_are_refused():

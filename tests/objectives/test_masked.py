@@ -7,8 +7,10 @@ import torch
 from telos.foundation.errors import TelosError
 from telos.models import Hidden
 from telos.models.seq2seq import Seq2Seq
+from telos.models.transformer import Transformer
 from telos.objectives import collate
 from telos.objectives.masked import MASK, Masked
+from telos.objectives.replaced_token import ReplacedToken
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 

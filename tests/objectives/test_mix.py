@@ -308,6 +308,12 @@ def test_parts_that_do_not_fit_together_are_refused(parts, said):
 def test_a_model_that_cannot_express_a_part_is_refused_by_the_parts_name():
     mixed = Mix.parse({"parts": [{"objective": "causal"}, {"objective": "masked", "name": "cloze"}]})
     mixed.check(MODEL)
+    with pytest.raises(TelosError) as error:  # the rows are those of the part with the least room
+        mix([{"objective": {"kind": "multi_token", "tokens": 12}}, {"objective": "infill"}]).check(
+            MODEL.replace(context_length=15)
+        )
+    assert error.value.must == "objective 'mix' needs rows of at least 12 tokens of text"
+    assert error.value.found == "model.context_length=15 has room for 11"
     with pytest.raises(TelosError) as error:
         mixed.check(LSTM())
     assert error.value.must == "part 'cloze' of the mix: objective 'masked' needs a model with bidirectional attention"

@@ -17,6 +17,7 @@ from telos.objectives import Loss
 from telos.objectives.causal import Causal
 from telos.tokens.batches import Batches
 from telos.train.clock import Clock
+from telos.train.loop import EMPTY_STEPS
 
 EXACT = ("step", "loss", "nats_per_token", "gradient_norm", "learning_rate_scale", "tokens")
 
@@ -306,22 +307,32 @@ def test_a_loss_that_is_no_number_stops_before_the_update_and_names_step_and_doc
     with pytest.raises(TelosError) as caught:
         run(tmp_path / "a", network, objective=_Poisoned(poison=poison), checkpoint_every="1 steps")
     assert caught.value.must == "the loss must be a finite number"
-    numbers = sorted(set(row.documents.tolist()))
-    documents = ", ".join(map(str, numbers[:3])) + (" …" if len(numbers) > 3 else "")
+    documents = shown(row.documents.tolist())
     assert caught.value.found == (
-        f"loss nan at step {step + 1}, in 1 of 4 rows, of training document {documents}; the checkpoint of step {step} is good"
+        f"loss nan at step {step + 1}, in 1 of 4 rows, of training document{documents}; the checkpoint of step {step} is good"
     )
     assert caught.value.fix == "run with a lower optimizer.learning_rate into another --out, or look at what is named"
     assert all(p.isfinite().all() for p in network.parameters())
 
 
-def test_a_loss_that_is_no_number_everywhere(run, tmp_path):
+def shown(numbers):
+    numbers = sorted(set(numbers))
+    return f"{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:3]))}{' …' * (len(numbers) > 3)}"
+
+
+def documents_at(store, step):
+    """Of all rows of a batch."""
+    return [number for row in Batches(store, 24, 4, 1).batch_at(step) for number in row.documents.tolist()]
+
+
+def test_a_loss_that_is_no_number_everywhere(run, store, tmp_path):
     with pytest.raises(TelosError) as caught:
         run(tmp_path / "a", objective=_Poisoned(everywhere=True))
-    assert caught.value.found == "loss nan at step 1, in every row of the batch; nothing was saved yet"
+    documents = shown(documents_at(store, 0))
+    assert caught.value.found == f"loss nan at step 1, in 4 of 4 rows, of training document{documents}; nothing was saved yet"
 
 
-def test_a_gradient_that_is_infinite_stops_too(run, tmp_path):
+def test_a_gradient_that_is_infinite_stops_too(run, store, tmp_path):
     class Steep(Causal):
         def loss(self, model, batch, rng):
             loss = super().loss(model, batch, rng)
@@ -330,7 +341,31 @@ def test_a_gradient_that_is_infinite_stops_too(run, tmp_path):
 
     with pytest.raises(TelosError) as caught:
         run(tmp_path / "a", objective=Steep())
-    assert "gradient norm nan at step 1, by no single row" in caught.value.found
+    documents = shown(documents_at(store, 0))
+    assert f"gradient norm nan at step 1, by no single one of 4 rows, of training document{documents}" in caught.value.found
+
+
+class _Blind(Causal):
+    """Has something to predict from step ``sees`` on."""
+
+    sees: int | None = None
+
+    def at(self, progress, rng):
+        def make(row, rng, vocabulary):
+            example = self.examples(row, rng, vocabulary)
+            seen = self.sees is not None and progress.steps > self.sees
+            return example | {"weights": example["weights"] * seen}
+
+        return make
+
+
+@pytest.mark.parametrize(("budget", "steps"), [("5 steps", 5), ("200 steps", EMPTY_STEPS)])
+def test_rows_with_nothing_to_predict_are_refused(run, tmp_path, budget, steps):
+    with pytest.raises(TelosError) as caught:
+        run(tmp_path / "a", objective=_Blind(), budget=budget)
+    assert caught.value.must.endswith("needs rows with something to predict")
+    assert caught.value.found == f"none in {steps} steps of 4 rows"
+    run(tmp_path / "b", objective=_Blind(sees=3), budget="5 steps")
 
 
 def test_an_error_in_the_loader_is_raised_where_the_step_is(run, tmp_path):
