@@ -14,7 +14,7 @@ Tests: tests/lab/test_budget.py (operations of a step by hand).
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from telos.foundation.errors import TelosError
 from telos.foundation.units import Duration, format_count
@@ -80,9 +80,8 @@ def step_flops(recipe: Run, prepared: Prepared) -> float | None:
     The first step's gradient is computed for it once, without an update."""
     if recipe.model.learns_by == "counting":
         return None
-    from torch.utils.flop_counter import FlopCounterMode
-
     from telos import training
+    from telos.models.sizing.operations import counter
     from telos.train.gradients import accumulate
     from telos.train.loader import Loader
     from telos.train.trainable import Trainable
@@ -95,17 +94,8 @@ def step_flops(recipe: Run, prepared: Prepared) -> float | None:
     model.train()
     _, batch = Loader(batches, objective, vocabulary.with_tokenizer(prepared.tokenizer), settings.seed, model.device).build(0)
     parts = settings.micro_batches(batch.rows, batches.raw_length, objective.rows_together)
-    with FlopCounterMode(display=False, custom_mapping=_attention()) as counter:
+    with counter() as counted:
         accumulate(model, objective, batch, parts, seed=settings.seed, step=0)
-    if not counter.get_total_flops():
+    if not counted.get_total_flops():
         return float(3 * network.flops_per_token(network.context_length) * batch.rows * batches.raw_length)
-    return float(counter.get_total_flops())
-
-
-def _attention() -> dict[Any, Any]:
-    """The kernels of attention on a processor, which torch's counter does not know by itself."""
-    import torch
-    from torch.utils import flop_counter
-
-    return {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: flop_counter.sdpa_flop,
-            torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: flop_counter.sdpa_backward_flop}  # fmt: skip
+    return float(counted.get_total_flops())

@@ -113,12 +113,11 @@ def divergence(logits: Tensor, others: Tensor) -> Tensor:
 
 def chunked(function: Callable[..., Tensor], rows: Sequence[Tensor], vocabulary_size: int) -> Tensor:
     """``function`` (row-wise: tensors of n rows → (n, …)) of these rows, (N, …) each, which computes logits over a vocabulary of
-    this size on its way.  So many rows at a time that few logits are held; for the gradient they are computed again, but
-    where they are few in all.  What the function reads beside its rows gets its gradient, too."""
-    if len(rows[0]) * vocabulary_size <= cross_entropy.KEPT_VALUES // 2 and torch.is_grad_enabled():
-        return function(*rows)
-    size = cross_entropy.chunk_rows(vocabulary_size)
-    parts = zip(*(tensor.split(size) for tensor in rows), strict=True)
-    if not torch.is_grad_enabled():
+    this size on its way.  It is given as many rows at a time as a network makes logits of in one piece (`Network.over_logits`).
+    For the gradient they are computed again, but where they are few in all.  What the function reads beside its rows gets its
+    gradient, too."""
+    few = len(rows[0]) * vocabulary_size <= cross_entropy.KEPT_VALUES // 2
+    parts = zip(*(tensor.split(cross_entropy.chunk_rows(vocabulary_size)) for tensor in rows), strict=True)
+    if few or not torch.is_grad_enabled():
         return torch.cat([function(*part) for part in parts])
     return torch.cat([checkpoint(function, *part, use_reentrant=False, preserve_rng_state=False) for part in parts])

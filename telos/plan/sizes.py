@@ -1,7 +1,8 @@
 """What the model of a recipe will take: parameters, operations, memory in training and in use.
 
-A training step is gone through as the loop does it (micro-batches, the objective with its own parts, clipping, the optimizer's
-update), on tensors without memory (`telos.models.sizing`).  Tests: tests/plan/test_sizes.py (torch's account of the same step).
+A training step is gone through as the loop does it (micro-batches, the objective with its own parts and terms, clipping, the
+optimizer's update), on tensors without memory (`telos.models.sizing`).  Its operations are those of a row of which every
+place is predicted, the most that there can be.  Tests: tests/plan/test_sizes.py (torch's account of the same step).
 """
 
 from collections.abc import Callable
@@ -35,13 +36,15 @@ DTYPES: dict[str, tuple[Dtype, ...]] = {"fp32": ("float32",), "bf16": ("bfloat16
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """``estimates``: type of activations → estimate; one, or where the run itself chooses by measuring, one for each.
-    ``rows``, ``context_tokens``: of a micro-batch; 0 for a model that counts."""
+    ``rows``, ``context_tokens``: of a micro-batch; 0 for a model that counts.  ``training_flops_per_token``: of the matrix
+    products of a step, for each token that is drawn; None where they are not known."""
 
     vocabulary_size: int
     vocabulary_is_known: bool
     rows: int
     context_tokens: int
     estimates: dict[Dtype, Estimate]
+    training_flops_per_token: float | None = None
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,8 +58,8 @@ class Sizes:
         assumed = "" if self.vocabulary_is_known else ", assumed: the text decides"
         lines = [f"model: {format_count(one.parameters)} parameters (vocabulary {self.vocabulary_size:,}{assumed})"]
         if one.flops_per_token is not None:
-            flops, all_flops = format_count(one.flops_per_token), format_count(3 * one.flops_per_token)
-            lines.append(f"operations: {flops} FLOPs a token, {all_flops} in training")
+            trained = self.training_flops_per_token or 3 * one.flops_per_token
+            lines.append(f"operations: {format_count(one.flops_per_token)} FLOPs a token, {format_count(trained)} in training")
         if not self.rows:
             lines.append(f"memory, for {format_count(TRAINING_TOKENS)} tokens of text: at most "
                          f"{_bytes(one.training_bytes)} in training, {_bytes(one.inference_bytes)} in use")  # fmt: skip
@@ -98,36 +101,44 @@ def sizes(model: Model, objective: Objective, optimizer: Optimizer, settings: Tr
         dtype: model.estimate(vocabulary, dtype=dtype, training=_as_the_loop(objective, optimizer, settings, vocabulary, drawn))
         for dtype in DTYPES[settings.precision]
     }
-    return Sizes(vocabulary.size, vocabulary_size is not None, drawn.rows, drawn.context_tokens, estimates)
+    flops = drawn.flops / drawn.tokens if drawn.flops else None
+    return Sizes(vocabulary.size, vocabulary_size is not None, drawn.rows, drawn.context_tokens, estimates, flops)
 
 
 @dataclass(slots=True)
 class _Drawn:
-    """Rows of the largest micro-batch, and their length."""
+    """Rows of the largest micro-batch, and their length; tokens of text in a step, and the operations of its products."""
 
     rows: int = 0
     context_tokens: int = 0
+    tokens: int = 0
+    flops: int = 0
 
 
 def _as_the_loop(
     objective: Objective, optimizer: Optimizer, settings: Train, vocabulary: Vocabulary, drawn: _Drawn
 ) -> Callable[[Any], Callable[[], None]]:
     """`telos.models.sizing.Training` with the loop's own functions."""
+    from telos.models.sizing.operations import counter
     from telos.train.gradients import accumulate, clip
+    from telos.train.terms import Terms
     from telos.train.trainable import Trainable
 
     def training(network: Any) -> Callable[[], None]:
-        trainable = Trainable(network, objective.build(network, vocabulary))
+        terms = Terms.of(objective, network, vocabulary, sized=True)
+        trainable = Trainable(network, objective.build(network, vocabulary), terms=terms)
         updater = optimizer.build(trainable)
         raw_length = objective.raw_length(network.context_length)
         rows = settings.rows(raw_length, objective.rows_together)
         micro_batches = settings.micro_batches(rows, raw_length, objective.rows_together)
-        drawn.rows = max(part.stop - part.start for part in micro_batches)
+        drawn.rows, drawn.tokens = max(part.stop - part.start for part in micro_batches), rows * raw_length
         batch = _batch(objective, rows, raw_length, vocabulary)
         drawn.context_tokens = max(column.shape[1] for name, column in batch.columns.items() if name.split(".")[-1] == "tokens")
 
         def step() -> None:
-            accumulate(trainable, objective, batch, micro_batches, seed=0, step=0)
+            with counter() as found:
+                accumulate(trainable, objective, batch, micro_batches, seed=0, step=0)
+            drawn.flops = found.get_total_flops()
             clip(list(updater.parameters.values()), settings.gradient_clip)
             updater.step(1.0)
 

@@ -24,14 +24,17 @@ from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 
 
 class Terms:
-    """The terms of one training."""
+    """The terms of one training.  ``sized``: with companions that are as large as those of the run, and no more."""
 
-    def __init__(self, objective: Objective, network: Any, vocabulary: Vocabulary):
+    def __init__(self, objective: Objective, network: Any, vocabulary: Vocabulary, *, sized: bool = False):
         self.terms, self.vocabulary = objective.terms, vocabulary
         terms = self.terms
         self.asked = {term.beside for term in terms}
         self.wanted = reduce(frozenset.union, (term.reads for term in terms), frozenset[str]())
-        self.teacher = next((term.build(network, vocabulary) for term in terms if term.beside == "teacher"), None)
+        built = (
+            term.sized(vocabulary) if sized else term.build(network, vocabulary) for term in terms if term.beside == "teacher"
+        )
+        self.teacher = next(built, None)
         asked = {member.pattern(network.spec) for member in objective.members}
         if self.teacher is not None and (lacking := sorted(asked - self.teacher.spec.patterns)):
             raise TelosError(f"a teacher must be a model with {lacking[0]} attention, as the objective asks it",
@@ -40,9 +43,9 @@ class Terms:
         self.means: Tensor | None = None
 
     @classmethod
-    def of(cls, objective: Objective, network: Any, vocabulary: Vocabulary) -> "Terms | None":
+    def of(cls, objective: Objective, network: Any, vocabulary: Vocabulary, *, sized: bool = False) -> "Terms | None":
         """`TelosError` where a teacher does not fit."""
-        return cls(objective, network, vocabulary) if objective.terms else None
+        return cls(objective, network, vocabulary, sized=sized) if objective.terms else None
 
     # -- beside a forward pass --------------------------------------------------------------------------------------
 

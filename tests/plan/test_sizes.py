@@ -9,7 +9,7 @@ import torch
 from telos import recipe
 from telos.foundation.random import generator
 from telos.models.transformer import Transformer
-from telos.objectives import collate
+from telos.objectives import Objective, collate
 from telos.objectives.causal import Causal
 from telos.optim.optimizers.adamw import AdamW
 from telos.plan.sizes import ASSUMED_VOCABULARY, sizes
@@ -92,3 +92,43 @@ def test_explain_says_it(capsys, monkeypatch):
     estimate = told["estimates"]["float32"]
     assert estimate["parameters"] == estimate["weights_bytes"] // 4
     assert estimate["training_bytes"] > estimate["inference_bytes"] > 0
+
+
+def trained(objective, **settings):
+    """(bytes at the peak, operations for each token) of training so, in fp32."""
+    found = sizes(MODEL.replace(dropout=0.1), Objective.parse(objective), AdamW(), Train(precision="fp32", **settings), 300)
+    (estimate,) = found.estimates.values()
+    assert estimate.training_bytes is not None
+    return estimate.training_bytes, found.training_flops_per_token
+
+
+def test_operations_of_training_are_those_of_a_step():
+    from telos.models.sizing.operations import counter
+
+    network = MODEL.build(VOCABULARY)
+    row = Row(np.zeros(64, np.uint16), 299, np.zeros(64, np.int64), 0)
+    batch = collate([Causal().examples(row, generator(0, "examples"), VOCABULARY)] * 8)
+    with counter() as counted:
+        accumulate(Trainable(network, None), Causal(), batch, [slice(None)], seed=0, step=0)
+    assert trained("causal", batch_tokens=512)[1] == counted.get_total_flops() / 512
+    # Three passes' worth, and what attention computes a second time.
+    assert 1 <= trained("causal")[1] / (3 * network.flops_per_token(64)) < 1.35
+
+
+def test_what_a_term_costs_is_in_it(tmp_path):
+    """Of a second pass, of a teacher and of logits that are looked at."""
+    plain_bytes, plain_flops = trained("causal")
+    smooth = trained({"kind": "causal", "terms": [{"kind": "label_smoothing"}]})
+    assert smooth[0] > plain_bytes
+    twice = trained({"kind": "causal", "terms": [{"kind": "r_drop"}]})
+    assert twice[0] > plain_bytes
+    assert twice[1] == pytest.approx(2 * plain_flops, rel=0.1)
+    # Twice as wide, and asked forward alone; found by its settings, whatever its tokenizer.
+    spec = MODEL.replace(hidden_size=128)
+    (tmp_path / "config.json").write_text(
+        json.dumps({"model_type": "telos_transformer", "spec": spec.dump(), "vocabulary": VOCABULARY.facts()})
+    )
+    taught = trained({"kind": "causal", "terms": [{"kind": "distillation", "teacher": str(tmp_path)}]})
+    teacher = spec.build(VOCABULARY)
+    assert taught[0] > smooth[0] + sum(p.numel() * 4 for p in teacher.parameters())
+    assert taught[1] - plain_flops == pytest.approx(teacher.flops_per_token(64), rel=0.1)

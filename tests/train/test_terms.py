@@ -325,3 +325,21 @@ def test_every_objective_says_what_its_logits_are_over():
         objective = Objective.parse({"kind": kind} | ({"parts": [{"objective": "causal"}]} if kind == "mix" else {}))
         assert objective.logits_over in ("vocabulary", "classes", None)
         assert (objective.logits_over == "vocabulary") == objective.needs_likelihood, kind
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_where_a_network_makes_logits_in_pieces_terms_are_the_same(case, monkeypatch):
+    """Few enough to be kept for the gradient, and more than one piece."""
+
+    def found():
+        objective, model, batch = prepared(case)
+        loss = accumulate(model, objective, batch, [slice(None)], seed=1, step=0)
+        return loss, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+    whole, gradients = found()
+    monkeypatch.setattr(cross_entropy, "CHUNK_VALUES", 1)
+    parts, again = found()
+    assert parts.loss == pytest.approx(whole.loss, rel=EXACT)
+    assert parts.terms == pytest.approx(whole.terms, rel=EXACT)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(again[name], gradient, atol=1e-9, rtol=1e-9)

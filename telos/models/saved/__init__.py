@@ -95,6 +95,17 @@ def load_model(folder: Path) -> tuple[Any, TrainedTokenizer]:
     return model, tokenizer
 
 
+def spec_of(folder: Path) -> Model:
+    """The settings of the model in a folder, from its config.json alone."""
+    config = read_config(Path(folder))
+    model_type = str(config.get("model_type"))
+    if not model_type.startswith(PREFIX):
+        from telos.models import hugging_face
+
+        return hugging_face.architecture(config).from_config(config)[0]
+    return _member(model_type.removeprefix(PREFIX)).parse(config.get("spec"))
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json, which must be one JSON object."""
     again = "take it from the model's source again"
@@ -190,4 +201,15 @@ def _same_tokenizer(vocabulary: Vocabulary, tokenizer: TrainedTokenizer) -> None
                          "give the tokenizer of the same run")  # fmt: skip
 
 
-__all__ = ["CONFIG", "INDEX", "PREFIX", "READ", "WEIGHTS", "is_known_to_transformers", "load_model", "read_config", "save_model"]
+__all__ = [
+    "CONFIG",
+    "INDEX",
+    "PREFIX",
+    "READ",
+    "WEIGHTS",
+    "is_known_to_transformers",
+    "load_model",
+    "read_config",
+    "save_model",
+    "spec_of",
+]

@@ -73,6 +73,10 @@ class Term(Spec, family="telos.objectives.terms", default="label_smoothing"):
         """A frozen companion that it asks, None for most."""
         return None
 
+    def sized(self, vocabulary: Vocabulary) -> Any:
+        """A companion of the same size, whose weights are of no account (`telos.plan.sizes`)."""
+        return None
+
     def check(self, objective: Any, model: Model) -> None:
         """Refuse an objective or a model that cannot carry this term, by naming why; see `Objective.check`."""
         needs, has = self.over, objective.logits_over

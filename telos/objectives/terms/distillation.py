@@ -101,6 +101,11 @@ class Distillation(Term):
                              f"set model.context_length={longest}")  # fmt: skip
         return teacher.requires_grad_(False).eval().to(next(network.parameters()).device)
 
+    def sized(self, vocabulary: Vocabulary) -> Any:
+        from telos.models.saved import spec_of
+
+        return spec_of(self.folder).build(vocabulary).requires_grad_(False).eval()
+
 
 def _gathered(ours: "Tensor", theirs: "Tensor", k: int) -> "tuple[Tensor, Tensor]":
     """Log-probabilities of the k tokens that are likeliest by ``theirs``, and behind them of all others together, (n, k + 1)."""
