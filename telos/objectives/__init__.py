@@ -177,8 +177,10 @@ class Objective(Spec, family="telos.objectives", default="causal"):
     def check_room(self, model: Model) -> None:
         """Refuse a model whose rows are too short for this objective."""
         longest = getattr(model, "context_length", None)
-        if longest is not None and (room := self.raw_length(longest)) < self.least_tokens:
-            raise TelosError(f"objective '{self.kind()}' needs rows of at least {counted(self.least_tokens, 'token')} of text",
+        # Lanes whose lengths differ by one must not run out at different steps.
+        least = max(self.least_tokens, 2 if self.unit == "stream" and model.carries_state else 1)
+        if longest is not None and (room := self.raw_length(longest)) < least:
+            raise TelosError(f"objective '{self.kind()}' needs rows of at least {counted(least, 'token')} of text",
                              f"model.context_length={longest} has room for {room}",
                              "set a larger model.context_length")  # fmt: skip
 

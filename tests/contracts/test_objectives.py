@@ -22,6 +22,7 @@ from telos.objectives import Batch, Objective, collate
 from telos.optim.optimizers.adamw import AdamW
 from telos.recipe import Run
 from telos.stages import Prepared, prepare
+from telos.tokens.tokenizers import Tokenizer, load_tokenizer
 from telos.train.clock import Clock
 from telos.train.gradients import accumulate
 from telos.train.loader import Loader
@@ -272,6 +273,77 @@ def test_padding_weighs_nothing(given, kind):
     plain, padded = gradients(found, batch, 1), gradients(found, longer, 1)
     for name, gradient in plain.items():
         assert (padded[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-7, name
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_the_gradient_agrees_with_finite_differences(given, kind):
+    """In float64, along random directions, of rows of a few tokens."""
+    found = roughened(some(given, kind))
+    model = Trainable(found.model.network, found.model.owned)  # each row from the beginning
+    model.train(False)
+    for module in (model.network, model.owned):
+        if module is not None:
+            module.double()
+    model.network.compute_dtype = torch.float64
+    rows = found.objective.rows_together * max(1, 2 // found.objective.rows_together)
+    batch = Batch({name: column[:rows] for name, column in found.batch.columns.items()})
+    learned = [parameter for _, parameter in model.named_parameters() if parameter.requires_grad]
+
+    def loss() -> float:
+        return accumulate(model, found.objective, batch, [slice(None)], seed=1, step=0).loss
+
+    for parameter in learned:
+        parameter.grad = None
+    loss()
+    gradient = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in learned]
+    made = torch.Generator().manual_seed(2)
+    for _ in range(3):
+        along = [torch.randn(p.shape, generator=made, dtype=torch.float64) for p in learned]
+        slope = sum(float((g * a).sum()) for g, a in zip(gradient, along, strict=True))
+        values = []
+        for sign in (1, -2, 1):  # and back to where it was
+            with torch.no_grad():
+                for parameter, a in zip(learned, along, strict=True):
+                    parameter.add_(a, alpha=sign * STEP)
+            values.append(loss())
+        # Heads that compute in fp32 whatever the network's type leave as much of it as this.
+        assert (values[0] - values[1]) / (2 * STEP) == pytest.approx(slope, rel=1e-2, abs=2e-3)
+
+
+STEP = 2e-4
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_rows_have_room_or_the_model_is_refused(given, monkeypatch, kind):
+    """From a context of one token on: it is given what it asks for, or the context is said to be too short."""
+    family = next(family for family in MODELS if isinstance(tried(given, kind, family), Given))
+    if "max_question_tokens" in Objective.member(kind).model_fields:
+        monkeypatch.setitem(SHORT, "max_question_tokens", 2)
+    refused = []
+    for context in (1, 2, 3, 4, 5, 6, 8, 12, CONTEXT):
+        monkeypatch.setitem(MODELS, family, MODELS[family] | {"context_length": context})
+        found = tried(given, kind, family)
+        if isinstance(found, TelosError):
+            assert "context_length" in found.must + found.found + found.fix, found
+            refused.append(context)
+        else:
+            assert found.objective.raw_length(context) >= getattr(found.objective, "least_tokens", 1)
+    assert CONTEXT not in refused
+
+
+NAMES = dict.fromkeys(name for kind in OBJECTIVES for name in Objective.parse(objective(kind)).special_tokens())
+
+
+@pytest.mark.parametrize("kind", ["bpe", "byte", "character", "word"])
+def test_names_of_special_tokens_in_a_text_are_ordinary_text(kind, tmp_path):
+    """In training, and where the tokenizer was saved beside a model that has them."""
+    text = f"A text 一段文字 with {' '.join(NAMES)} in it."
+    tokenizer = Tokenizer.parse({"kind": kind}).train(lambda: iter([text] * 20), 20 * len(text))
+    vocabulary = tokenizer.vocabulary.with_specials(tuple(NAMES))
+    assert len(NAMES) > 10
+    assert max(tokenizer.encode(text)) < vocabulary.size_ordinary
+    tokenizer.save(tmp_path)
+    assert load_tokenizer(tmp_path).encode(text).tolist() == tokenizer.encode(text).tolist()
 
 
 READS_ITS_TARGETS = {"replaced_token"}

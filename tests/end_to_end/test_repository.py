@@ -186,6 +186,20 @@ def test_a_recipe_loads_and_states_its_claim(path):
             assert named == path.relative_to(ROOT).as_posix()
 
 
+def test_every_objective_has_a_recipe_and_a_place_on_the_pages():
+    """Of its own kind, in recipes/objectives/; formula and source in both languages."""
+    from telos import recipe
+    from telos.objectives import Objective
+
+    pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/objectives.md", "docs/zh/objectives.md")}
+    for kind in Objective.kinds():
+        made, _ = recipe.resolve(recipe.from_file(ROOT / f"recipes/objectives/{kind}.yaml"), [])
+        assert made.objective.kind() == kind
+        for name, page in pages.items():
+            listed = [line for line in page.splitlines() if line.startswith("- **`")]
+            assert any(f"**`{kind}`**" in line for line in listed), f"{name} has no formula of {kind}"
+
+
 def test_the_default_recipe_is_what_run_does():
     from telos import recipe
 
