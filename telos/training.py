@@ -193,7 +193,11 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
     network = recipe.model.build(vocabulary, recipe.training.seed)
     owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
     begun = recipe.training.start_from
-    started = None if begun is None else start_from(begun, network, owned, recipe.objective, prepared.tokenizer.vocabulary.tokenizer_hash)
+    started = (
+        None
+        if begun is None
+        else start_from(begun, network, owned, recipe.objective, prepared.tokenizer.vocabulary.tokenizer_hash)
+    )
     if not recipe.objective.scores_text:
         closing = partial(closing_seconds, recipe.training.budget)
         evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock=clock, closing=closing)
