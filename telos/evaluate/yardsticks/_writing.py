@@ -32,7 +32,7 @@ MOST_TOKENS = 16
 
 
 def written(subject: Subject, gaps: Sequence[Gap], batch_tokens: int, seed: int = 1) -> list[str | None]:
-    """The first word in each gap; None where none is finished.  ``gap.candidates``: the true word alone, of which no more than its
+    """The first word in each gap; None where none is finished.  Of ``gap.candidates``, which are the true word alone, only the
     length is used."""
     way = subject.way
     if way in ("masked", "permuted"):
