@@ -14,6 +14,7 @@ from telos.evaluate import answers as answered
 from telos.evaluate import class_baselines, numbers, tags
 from telos.evaluate.document_baselines import DocumentResult
 from telos.evaluate.documents import Measured, answers, measure, told
+from telos.evaluate.in_windows import told_in_windows
 from telos.foundation.document import Document
 from telos.foundation.random import key
 from telos.held_out import HeldOut
@@ -84,7 +85,13 @@ def _beside(  # noqa: PLR0917
     objective: Any, prepared: Prepared, held: HeldOut, model: Trainable, rows: list[Row], measured: Measured, *, baselines: bool
 ) -> DocumentResult:
     """Of numbers, of tags of words, of answers to questions."""
-    found, train = told(model, objective, rows, model.network.vocabulary), prepared.stores["train"]
+    train = prepared.stores["train"]
+    if objective.annotation == "answers":
+        store = prepared.stores[held.split]
+        rows = [document_row(store, int(i), int(store.starts[i + 1] - store.starts[i]), int(i)) for i in held.documents]
+        found = told_in_windows(model, objective, rows, model.network.vocabulary)
+    else:
+        found = told(model, objective, rows, model.network.vocabulary)
     if objective.annotation == "value":
         true, scale = np.array([row.beside["value"] for row in rows]), train.annotations.value_scale()
         assert scale is not None

@@ -17,12 +17,13 @@ from telos.corpus.annotations import words_of
 from telos.document_results import span_text
 from telos.evaluate import answers, numbers, tags
 from telos.evaluate.documents import told
+from telos.evaluate.in_windows import told_in_windows
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.units import counted
 from telos.objectives import Objective, _saved
 from telos.objectives._tag_spans import marks_spans, spans
-from telos.tokens.annotations import NOWHERE, encode_words
+from telos.tokens.annotations import encode_words
 from telos.tokens.batches import Row
 from telos.train.trainable import Trainable, of_folder
 
@@ -66,10 +67,13 @@ class Predictor:
     def answers(self, questions: Sequence[str], contexts: Sequence[str]) -> list[str]:
         """An answer to each question from its context, "" for none."""
         asked, read = self.tokenizer.encode_batch(list(questions)), self.tokenizer.encode_batch(list(contexts))
-        rows = [self._row(ids, i, {"question": question, "answers": np.array([[NOWHERE, NOWHERE]])})
+        network = self.model.network
+        rows = [Row(ids, network.vocabulary.end_of_text, np.full(len(ids), i, np.int64), i, beside={"question": question})
                 for i, (question, ids) in enumerate(zip(asked, read, strict=True))]  # fmt: skip
-        return [span_text(self.tokenizer, row.tokens, context, of)
-                for row, context, of in zip(rows, contexts, self._told(rows), strict=True)]  # fmt: skip
+        found = told_in_windows(self.model, self.objective, rows, network.vocabulary)
+        return [
+            span_text(self.tokenizer, row.tokens, context, of) for row, context, of in zip(rows, contexts, found, strict=True)
+        ]
 
     def _row(self, ids: np.ndarray, number: int, beside: dict[str, Any]) -> Row:
         ids = ids[: self.objective.raw_length(self.model.network.context_length)]

@@ -32,10 +32,10 @@ class SpanExtraction(Objective):
     """A row is a question and the text that answers it (``corpus.text_field`` the context, ``corpus.question_field``,
     ``corpus.answers_field``).
 
-    ``max_question_tokens``: of a longer question the beginning is read; what the model's context then has room for is read of the
-    text, and an answer behind it is never found.  ``longest_answer``: most tokens that are told.  ``unanswerable``: whether a
-    question may have no answer (SQuAD 2), which is then told where that is likelier than any span.  ``dropout``: of what the head
-    reads."""
+    ``max_question_tokens``: of a longer question the beginning is read; what the model's context then has room for is learned of
+    the text, and an answer behind it is looked for in windows (`telos.evaluate.in_windows`).  ``longest_answer``: most tokens
+    that are told.  ``unanswerable``: whether a question may have no answer (SQuAD 2), which is then told where that is likelier
+    than any span.  ``dropout``: of what the head reads."""
 
     needs: ClassVar[tuple[Pattern, ...]] = ("bidirectional", "causal")
     needs_likelihood: ClassVar[bool] = False
@@ -107,16 +107,20 @@ class SpanExtraction(Objective):
     def measure(self, model: Any, batch: Batch, rng: np.random.Generator) -> dict[str, tuple[Tensor, Tensor]]:
         """The share of questions whose span is one of the answers, token for token, and nats per answer that fits."""
         logits_BT2 = self.logits(model, batch)
-        told_B2 = self._best(logits_BT2, batch)[:, None]
+        told_B2 = self._best(logits_BT2, batch)[0][:, None]
         right_B = ((told_B2 == batch["answers"]).all(2) & batch["fits"]).any(1).float()
         return {"exact_span": (right_B, torch.ones_like(right_B)),
                 "nats_per_answer": (self._nll(logits_BT2, batch), batch["weights"])}  # fmt: skip
 
     def told(self, model: Any, batch: Batch) -> Tensor:
         """(B, 2) int64: first and last token within the text; `NOWHERE` for no answer."""
-        told_B2 = self._best(self.logits(model, batch), batch)
+        return self.told_with_margin(model, batch)[0]
+
+    def told_with_margin(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same, and by how much its logits are above those of no answer, or above 0 where there must be one, (B,)."""
+        told_B2, margin_B = self._best(self.logits(model, batch), batch)
         within_B2 = told_B2 - batch["begins"][:, None]
-        return within_B2.where(told_B2[:, 1:] > 0, NOWHERE)
+        return within_B2.where(told_B2[:, 1:] > 0, NOWHERE), margin_B
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(B, T, 2), fp32; −∞ outside what may be told.  ``model`` has the head as ``owned``."""
@@ -133,8 +137,8 @@ class SpanExtraction(Objective):
         log_p_BT2 = logits_BT2.log_softmax(1)
         return -log_p_BT2.gather(1, answer_B2[:, None]).sum((1, 2)) * batch["weights"]
 
-    def _best(self, logits_BT2: Tensor, batch: Batch) -> Tensor:
-        """(B, 2): the span with the largest sum of logits; (0, 0) for no answer where that is larger."""
+    def _best(self, logits_BT2: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(B, 2): the span with the largest sum of logits; (0, 0) for no answer where that is larger.  (B,): its margin."""
         first_BT, last_BT = logits_BT2.unbind(2)
         nothing_B = first_BT[:, 0] + last_BT[:, 0]
         if self.unanswerable:
@@ -148,4 +152,6 @@ class SpanExtraction(Objective):
         best_B, width_B = scores_WB.max(0)
         first_B = places_WB.gather(0, width_B[None])[0]
         found_B2 = torch.stack([first_B, first_B + width_B], 1)
-        return found_B2.where((best_B >= nothing_B)[:, None], 0) if self.unanswerable else found_B2
+        if not self.unanswerable:
+            return found_B2, best_B
+        return found_B2.where((best_B >= nothing_B)[:, None], 0), best_B - nothing_B

@@ -91,7 +91,7 @@ def test_the_best_span_by_loops(longest, unanswerable):
     nowhere = 0
     for _ in range(30):
         logits = torch.randn(*batch["context"].shape, 2, generator=draw).masked_fill(~batch["context"][..., None], -torch.inf)
-        found = objective._best(logits, batch).tolist()
+        found = objective._best(logits, batch)[0].tolist()
         for i, one in enumerate(logits.tolist()):
             begins = int(batch["begins"][i])
             pairs = [(a, b) for a in range(begins, len(one)) for b in range(a, min(a + longest, len(one)))]
