@@ -110,9 +110,10 @@ class Distillation(Term):
         learned = {member.pattern(companion.spec) for member in saved[0].members}
         learned |= {"causal"} if "prefix" in learned else set()  # a beginning may be empty
         if lacking := sorted(asked - learned):
+            instead = "" if saved[0].kind() == "mix" else f", or set objective.kind={saved[0].kind()}"
             raise TelosError(f"a teacher must have been trained with {lacking[0]} attention, as the objective asks it",
                              f"{self.teacher} learned {_saved.trained_for(saved)}, with {', '.join(sorted(learned))} attention",
-                             ANOTHER if saved[0].kind() == "mix" else f"{ANOTHER}, or set objective.kind={saved[0].kind()}")  # fmt: skip
+                             f"{ANOTHER}{instead}")  # fmt: skip
 
 
 def _gathered(ours: "Tensor", theirs: "Tensor", k: int) -> "tuple[Tensor, Tensor]":
