@@ -127,8 +127,8 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
-_FIGURES = {"r_squared": "R²", "spearman": "Spearman's correlation", "span_f1": "F1 of spans", "answer_f1": "F1 of answers", "f1": "F1",
-            "nats_per_token_bound": "nats per token, an upper bound"}  # fmt: skip
+_FIGURES = {"r_squared": "R²", "spearman": "Spearman's correlation", "f1": "F1", "span_f1": "F1 of spans",
+            "answer_f1": "F1 of answers", "nats_per_token_bound": "nats per token, an upper bound"}  # fmt: skip
 
 
 def figure_name(name: str) -> str:
