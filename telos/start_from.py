@@ -1,16 +1,22 @@
 """Weights that training begins with: those of a saved model, instead of drawn ones (``train.start_from``).
 
 Every tensor of the network must be one of the saved model's, of its name and shape, and the tokenizer the same: a weight that
-stood for another token would be worse than a drawn one.  What the objective builds beside the network is taken over where the
-model was trained for the same objective, and begins anew otherwise.  Tests: tests/test_start_from.py.
+stood for another token would be worse than a drawn one.  Special tokens, which hang on the objective, are taken by their names:
+one that the saved model lacks keeps the row that was drawn, one that only it has is left out (``masked``, then
+``classification``).  What the objective builds beside the network is taken over where the model was trained for the same
+objective, and begins anew otherwise.  Tests: tests/test_start_from.py.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telos.foundation import files
 from telos.foundation.errors import TelosError
 from telos.objectives import Objective
+from telos.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def start_from(folder: Path, network: Any, owned: Any, objective: Objective, tokenizer_hash: str) -> str:
@@ -25,7 +31,8 @@ def start_from(folder: Path, network: Any, owned: Any, objective: Objective, tok
     if tokenizer.vocabulary.tokenizer_hash != tokenizer_hash:
         raise TelosError("train.start_from must be a model of the run's tokenizer", f"another one's ({folder})",
                          f"take its tokenizer: tokenizer.kind=pretrained tokenizer.path={folder}")  # fmt: skip
-    values, own = saved.state_dict(), network.state_dict()
+    own = network.state_dict()
+    values = _by_token(saved.state_dict(), own, saved.vocabulary, network)
     wrong = sorted({n for n in own if n not in values or values[n].shape != own[n].shape} | set(values) - set(own))
     if wrong:
         name = wrong[0]
@@ -38,3 +45,22 @@ def start_from(folder: Path, network: Any, owned: Any, objective: Objective, tok
     if owned is not None and found is not None and found[0].kind() == objective.kind():
         _saved.fill(folder, owned)
     return files.sha256(folder / "model.safetensors")[:16]
+
+
+def _by_token(values: "dict[str, Tensor]", own: "dict[str, Tensor]", theirs: Vocabulary, network: Any) -> "dict[str, Tensor]":
+    """``values``, those with a row a token in the order of the network's own tokens."""
+    ours, roles = network.vocabulary, network.roles()
+    if theirs.specials == ours.specials:
+        return values
+    found = dict(values)
+    for name in values.keys() & own.keys():
+        before, drawn = values[name], own[name]
+        of_tokens = roles.get(name) in ("embedding", "head") or before.shape != drawn.shape
+        if not of_tokens or before.shape[:1] != (theirs.size,) or drawn.shape != (ours.size, *before.shape[1:]):
+            continue
+        rows = drawn.clone()
+        rows[: ours.size_ordinary] = before[: ours.size_ordinary]
+        for special in ours.specials.keys() & theirs.specials.keys():
+            rows[ours.specials[special]] = before[theirs.specials[special]]
+        found[name] = rows
+    return found

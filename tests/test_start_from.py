@@ -8,7 +8,12 @@ from safetensors.torch import load_file
 
 from telos import run
 from telos.foundation.errors import TelosError
+from telos.models.saved import save_model
+from telos.models.transformer import Transformer
+from telos.objectives.masked import Masked
 from telos.recipe import Run
+from telos.start_from import start_from
+from telos.tokens.tokenizers.byte import Byte
 from telos.training import check
 
 TEXT = "".join(f"the {word} cat sat on the {word} mat and said 你好 {i}\n" for i in range(60) for word in ("red", "old"))
@@ -57,6 +62,27 @@ def test_without_it_they_are_drawn(tmp_path, saved):
     run.train(made, tmp_path / "second")
     before, after = weights(saved), weights(tmp_path / "second" / "model")
     assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_special_tokens_are_taken_by_name(tmp_path):
+    """Hidden words first, then another objective with other special tokens, or none: rows follow the tokens."""
+    tokenizer = Byte().train(lambda: iter(()), 0)
+    spec = Transformer(num_layers=1, hidden_size=16, num_heads=2, context_length=16)
+    old = spec.build(tokenizer.vocabulary.with_specials(("<|mask|>", "<|other|>")), seed=1)
+    save_model(old, tokenizer, tmp_path / "model", card="", lineage={})
+    for names in ((), ("<|other|>",), ("<|new|>", "<|mask|>")):
+        new = spec.build(tokenizer.vocabulary.with_specials(names), seed=2)
+        drawn = {name: tensor.clone() for name, tensor in new.state_dict().items()}
+        start_from(tmp_path / "model", new, None, Masked(), tokenizer.vocabulary.tokenizer_hash)
+        for name, tensor in new.state_dict().items():
+            before = old.state_dict()[name]
+            if new.roles()[name] not in ("embedding", "head"):
+                assert torch.equal(tensor, before)
+                continue
+            assert torch.equal(tensor[:256], before[:256])
+            for special, place in new.vocabulary.specials.items():
+                theirs = old.vocabulary.specials.get(special)
+                assert torch.equal(tensor[place], drawn[name][place] if theirs is None else before[theirs])
 
 
 def test_another_text_is_read_with_the_models_tokenizer(tmp_path):

@@ -18,7 +18,9 @@ as in studies of several readers and several cases (Dorfman, Berbaum & Metz 1992
 
 degrees of freedom: those of Hillis 2007 ("A comparison of denominator degrees of freedom methods for multiple observer ROC
 analysis", Statistics in Medicine 26: 596–619), which are as many as (S − 1) times the square of 1 + M ÷ M_S, and by the second
-term never more than Satterthwaite 1946 gives the items.  With one seed, Var D = M_I ÷ n with n − 1 degrees: what another seed
+term never more than Satterthwaite 1946 gives the items.  Figures that count items often have the very same mean with every
+seed, by chance; M_S = 0 would then say that seeds never differ, and M_R, which M_S is on average where seeds have no effect of
+their own, stands for it.  With one seed, Var D = M_I ÷ n with n − 1 degrees: what another seed
 would have given is then not in the interval.  With one item, only the seeds are.
 
 Several differences are corrected by Holm 1979 ("A simple sequentially rejective multiple test procedure"); each interval has the
@@ -81,15 +83,18 @@ def spread(values_SN: np.ndarray) -> Spread:
     seeds, items = values_SN.shape
     mean = float(values_SN.mean())
     of_seeds, of_items = values_SN.mean(1), values_SN.mean(0)
+    rounding = (1e-12 * (1 + abs(mean))) ** 2 * seeds * items
     from_seeds = items * float(((of_seeds - mean) ** 2).sum()) / (seeds - 1) if seeds > 1 else 0.0
     from_items = seeds * float(((of_items - mean) ** 2).sum()) / (items - 1) if items > 1 else 0.0
     if seeds > 1 and items > 1:
         rest = values_SN - of_seeds[:, None] - of_items[None] + mean
-        from_items = max(0.0, from_items - float((rest**2).sum()) / ((seeds - 1) * (items - 1)))
+        left = float((rest**2).sum()) / ((seeds - 1) * (items - 1))
+        from_items = max(0.0, from_items - left)
+        from_seeds = left if from_seeds <= rounding else from_seeds
     if seeds * items < 2:
         return Spread(mean, None, 0.0)
     total = from_seeds + from_items
-    if total <= (1e-12 * (1 + abs(mean))) ** 2 * seeds * items:  # all alike, but for rounding
+    if total <= rounding:  # all alike
         few = abs(mean) > 0 and seeds * items < FEW_ITEMS
         return Spread(mean, None if few else 0.0, math.inf)
     below = (from_seeds**2 / (seeds - 1) if seeds > 1 else 0.0) + (from_items**2 / (items - 1) if items > 1 else 0.0)

@@ -222,7 +222,8 @@ def _worse(yardstick: Yardstick) -> str:
 def _between(one: Comparison) -> str:
     if one.interval is None:
         return ""
-    return f" (difference {one.difference:+.3g}, {1 - one.level:.3g} interval {one.interval[0]:+.3g} to {one.interval[1]:+.3g})"
+    low, high = one.interval
+    return f" (difference {one.difference:+.3g}, {100 * (1 - one.level):.3g} % interval {low:+.3g} to {high:+.3g})"
 
 
 def _listed(words: list[str]) -> str:

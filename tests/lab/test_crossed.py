@@ -78,6 +78,30 @@ def test_nominal_95_percent_intervals_hold_the_truth(seeds, items, spreads):
     assert held / studies >= 0.90
 
 
+@pytest.mark.parametrize(("seeds", "items"), [(2, 10), (2, 20), (2, 100), (3, 20)])
+def test_shares_of_right_answers_that_do_not_differ_are_seldom_told_apart(seeds, items):
+    """Answers are right or wrong, so the means of two seeds are often the very same, which is no certainty."""
+    rng = np.random.default_rng([seeds, items])
+    wrong, alike, studies = 0, 0, 1000
+    for _ in range(studies):
+        d = (rng.random((seeds, items)) < 0.5).astype(float) - (rng.random((seeds, items)) < 0.5)
+        found = crossed.spread(d)
+        same = len(set(d.sum(1))) == 1 and d.mean() != 0
+        alike += same
+        wrong += found.p_value < 0.05
+        assert not (same and found.p_value == 0)
+    assert alike > 0
+    assert wrong / studies <= 0.07
+
+
+def test_seeds_of_the_very_same_mean_have_what_is_left_for_their_spread():
+    d = np.array([[1.0, 0, 0, 0, 1, 0], [0, 1, 0, 1, 0, 0]])
+    left = ((d - d.mean(0) - d.mean(1, keepdims=True) + d.mean()) ** 2).sum() / 5
+    found = crossed.spread(d)
+    assert (found.mean, found.freedom) == pytest.approx((1 / 3, 1))
+    assert found.error == pytest.approx(np.sqrt(left / 12))
+
+
 def test_intervals_of_ratios_hold_the_truth():
     """Documents of unlike lengths, longer ones easier: the figure is a ratio of sums, and its truth that of all documents."""
     rng = np.random.default_rng(5)

@@ -45,6 +45,7 @@ def test_a_clear_winner():
     # Of two comparisons the smaller p is held against 0.025, the other against 0.05.
     assert sorted(one.level for one in group.comparisons) == [0.025, 0.05]
     assert group.says.startswith("b wins: the next, a, is 0.")
+    assert ", 95 % interval +" in group.says
     # Paired, the difference is known far better than the figures, whose items differ.
     low, high = group.comparisons[0].interval
     assert high - low < 0.4 * (group.figures[0].interval[1] - group.figures[0].interval[0])
