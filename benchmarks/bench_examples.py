@@ -64,17 +64,14 @@ def main() -> int:
 
     torch.set_num_threads(1)
     corpus = {"kind": "files", "path": str(DATA), "include": ["*.jsonl.gz"]} if DATA.is_dir() else {"kind": "installation"}
+    marked = {"kind": "masked", "hide": "word"}  # whose store has what any of them needs
+    run = Run.parse({"corpus": corpus, "tokenizer": {"kind": "bpe", "vocab_size": 4096}, "objective": marked})
     rates: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        plain = {"corpus": corpus, "tokenizer": {"kind": "bpe", "vocab_size": 4096}}
-        prepared = {}
+        stores = prepare(run, Path(folder))
+        known = stores.tokenizer.vocabulary
         for name, objective in objectives().items():
-            marked = bool(getattr(objective, "needs_marks", False))
-            if marked not in prepared:
-                run = Run.parse(plain | {"objective": objective.dump()})
-                prepared[marked] = prepare(run, Path(folder) / str(marked))
-            stores = prepared[marked]
-            vocabulary = stores.tokenizer.vocabulary.with_specials(objective.special_tokens()).with_tokenizer(stores.tokenizer)
+            vocabulary = known.with_specials(objective.special_tokens()).with_tokenizer(stores.tokenizer)
             rates[name] = {}
             for context in CONTEXTS:
                 batches = Batches(stores.stores["train"], objective.raw_length(context), ROWS, 1)
