@@ -108,11 +108,12 @@ class Paired(Objective):
 
 def pieces_of(row: Row, end_of_text: int) -> tuple[np.ndarray, np.ndarray, int]:
     """(tokens int64 without the ends of text, which piece of the row each is in, how many pieces): a piece is what the row has
-    of a document."""
+    of a document.  (`telos.objectives.kernels.pieces` is the same compiled, for objectives that need kernels in any case.)"""
     begins = np.empty(len(row.documents), bool)
     begins[:1] = True
     np.not_equal(row.documents[1:], row.documents[:-1], out=begins[1:])
-    pieces = np.cumsum(begins) - 1
+    pieces = begins.cumsum()
+    pieces -= 1
     kept = row.tokens != end_of_text
     return row.tokens[kept].astype(np.int64), pieces[kept], int(pieces[-1]) + 1 if len(pieces) else 0
 
@@ -123,40 +124,24 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
     Columns: ``tokens``, ``targets``, ``segments``, ``weights``; and ``source``, ``source_segments`` of an encoder-decoder, or
     ``prefix`` (bool: whether a token is seen by all of its segment).
     """
-    numbers = np.arange(pairs.documents)
-    ends = np.full(pairs.documents, end_of_text, np.int64)
-    sources, source_segments = _joined((pairs.sources, pairs.source_documents), (ends, numbers))
-    targets, target_segments = _joined((pairs.targets, pairs.target_documents), (ends, numbers))
+    from telos.objectives.kernels.layout import in_one_row, with_ends
+
+    sources, source_documents, targets, target_documents, count = pairs
     if layout == "encoder_decoder":
+        written, segments, before = with_ends(targets, target_documents, count, end_of_text)
+        read, source_segments, _ = with_ends(sources, source_documents, count, end_of_text)
         return {
-            "tokens": shifted(targets, target_segments, end_of_text),
-            "targets": targets,
-            "segments": (target_segments + 1).astype(np.int32),
-            "weights": np.ones(len(targets), np.float32),
-            "source": sources,
-            "source_segments": (source_segments + 1).astype(np.int32),
+            "tokens": before,
+            "targets": written,
+            "segments": segments,
+            "weights": np.ones(len(written), np.float32),
+            "source": read,
+            "source_segments": source_segments,
         }
-    both, places = _joined((sources, 2 * source_segments), (targets, 2 * target_segments + 1))
-    segments, is_target = places >> 1, (places & 1).astype(bool)
-    example = {
-        "tokens": shifted(both, segments, end_of_text),
-        "targets": both,
-        "segments": (segments + 1).astype(np.int32),
-        "weights": is_target.astype(np.float32),
-    }
-    if layout == "causal":
-        return example
-    prefix = np.empty(len(both), bool)
-    prefix[:1] = True
-    np.logical_or(~is_target[:-1], segments[1:] != segments[:-1], out=prefix[1:])
-    return example | {"prefix": prefix}
-
-
-def _joined(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and their places, sorted by place; of one place, those of the first come before those of the second."""
-    ids, places = (np.concatenate(parts) for parts in zip(first, second, strict=True))
-    order = np.argsort(places, kind="stable")
-    return ids[order], places[order]
+    written, segments, before, weights, prefix = in_one_row(sources, source_documents, targets, target_documents, count,
+                                                            end_of_text)  # fmt: skip
+    example = {"tokens": before, "targets": written, "segments": segments, "weights": weights}
+    return example | {"prefix": prefix} if layout == "prefix" else example
 
 
 def shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:

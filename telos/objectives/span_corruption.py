@@ -13,7 +13,7 @@ from pydantic import Field
 
 from telos.foundation.errors import TelosError
 from telos.models import Model
-from telos.objectives._paired import Paired, Pairs, pieces_of
+from telos.objectives._paired import Paired, Pairs
 from telos.objectives._spans import hidden_behind_sentinels, most, noise_mask, sentinel_ids, sentinel_names, spans_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -48,6 +48,8 @@ class SpanCorruption(Paired):
         return max(source, target) if self.layout == "encoder_decoder" else source + target
 
     def pairs(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Pairs:
-        ids, documents, count = pieces_of(row, vocabulary.end_of_text)
+        from telos.objectives.kernels.pieces import pieces
+
+        ids, documents, count = pieces(row.tokens, row.documents, vocabulary.end_of_text)
         noise = noise_mask(len(ids), self.noise_density, self.mean_span, rng)
         return hidden_behind_sentinels(ids, documents, count, noise, sentinel_ids(vocabulary, self.max_spans))

@@ -11,6 +11,7 @@ from telos.models.seq2seq import Seq2Seq
 from telos.models.transformer import Transformer
 from telos.objectives import collate
 from telos.objectives._paired import Pairs, arrange, pieces_of
+from telos.objectives.kernels.pieces import pieces
 from telos.objectives.span_corruption import SpanCorruption
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
@@ -54,8 +55,9 @@ def test_each_layout_is_that_of_a_loop_over_documents(layout, count):
 
 def test_a_piece_is_what_a_row_has_of_a_document():
     row = Row(np.array([5, END, 6, 7, END, END, 8], np.uint16), END, np.array([3, 3, 9, 9, 9, 2, 4]), 0)
-    ids, pieces, count = pieces_of(row, END)
-    assert (ids.tolist(), pieces.tolist(), count) == ([5, 6, 7, 8], [0, 1, 1, 3], 4)
+    for ids, places, count in (pieces_of(row, END), pieces(row.tokens, row.documents, END)):
+        assert (ids.tolist(), places.tolist(), count) == ([5, 6, 7, 8], [0, 1, 1, 3], 4)
+        assert ids.dtype == places.dtype == np.int64
 
 
 MODELS = {
