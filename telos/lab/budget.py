@@ -76,8 +76,8 @@ def _refused(text: str) -> TelosError:
 
 
 def step_flops(recipe: Run, prepared: Prepared, budget: Budget | None = None) -> float | None:
-    """Operations of the matrix products of a training step, forward and backward; None for a model that counts, and for a mix whose
-    weights change by steps, tokens or epochs where ``budget`` does not say how many there will be.
+    """Operations of the matrix products of a training step, forward and backward; None for a model that counts, and for a mix
+    whose weights change by steps, tokens or epochs where ``budget`` does not say how many there will be.
 
     The first step's gradient is computed for it once, of a mix for each part, without an update."""
     if recipe.model.learns_by == "counting":
