@@ -6,7 +6,7 @@
 
 Raffel et al. 2020, "Exploring the Limits of Transfer Learning" (T5), section 3.2.1 (encoder-decoder, prefix and plain language
 model as ways to train on the same pairs); Tay et al. 2023, "UL2", section 3.1.  Each source and each target ends with the end of
-text, which also stands before the first of each document.  Documents of a row are laid out one after another, and none sees
+text, and what begins every text stands before each document.  Documents of a row are laid out one after another, and none sees
 another.  Tests: tests/objectives/test_paired.py (every layout against a loop over documents; documents alone and together).
 """
 
@@ -79,7 +79,7 @@ class Paired(Objective):
         raise NotImplementedError
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
-        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text)
+        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text, vocabulary.begin_of_text)
 
     def weights(self, batch: Batch) -> Mapping[str, float]:
         return {"nll": float(batch["weights"].double().sum())}
@@ -117,7 +117,7 @@ def pieces_of(row: Row, end_of_text: int) -> tuple[np.ndarray, np.ndarray, int]:
     return row.tokens[kept].astype(np.int64), pieces[kept], int(pieces[-1]) + 1 if len(pieces) else 0
 
 
-def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
+def arrange(pairs: Pairs, layout: Layout, end_of_text: int, begin_of_text: int) -> Example:
     """A row's example.  Segments count from 1: padding, which is 0, is no document's.
 
     Columns: ``tokens``, ``targets``, ``segments``, ``weights``; and ``source``, ``source_segments`` of an encoder-decoder, or
@@ -129,7 +129,7 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
     targets, target_segments = _joined((pairs.targets, pairs.target_documents), (ends, numbers))
     if layout == "encoder_decoder":
         return {
-            "tokens": shifted(targets, target_segments, end_of_text),
+            "tokens": shifted(targets, target_segments, begin_of_text),
             "targets": targets,
             "segments": (target_segments + 1).astype(np.int32),
             "weights": np.ones(len(targets), np.float32),
@@ -139,7 +139,7 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
     both, places = _joined((sources, 2 * source_segments), (targets, 2 * target_segments + 1))
     segments, is_target = places >> 1, (places & 1).astype(bool)
     example = {
-        "tokens": shifted(both, segments, end_of_text),
+        "tokens": shifted(both, segments, begin_of_text),
         "targets": both,
         "segments": (segments + 1).astype(np.int32),
         "weights": is_target.astype(np.float32),
@@ -159,9 +159,9 @@ def _joined(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.n
     return ids[order], places[order]
 
 
-def shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:
-    """What stands before each id in its segment; the end of text before the first."""
+def shifted(ids: np.ndarray, segments: np.ndarray, begin_of_text: int) -> np.ndarray:
+    """What stands before each id in its segment; what begins a text before the first."""
     shifted = np.empty_like(ids)
-    shifted[:1] = end_of_text
-    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], end_of_text)
+    shifted[:1] = begin_of_text
+    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], begin_of_text)
     return shifted

@@ -1,8 +1,8 @@
 """One vector a text: the mean of a network's last values over the text, read as the network was trained to read.
 
     causal            behind what begins every text, each token seeing those before it
-    bidirectional     masked, permuted and detecting networks, those that were trained with a prefix, and those that learned of whole
-                      texts (classes, pairs …) in both directions, these behind what begins every text
+    bidirectional     masked, permuted and detecting networks, those that were trained with a prefix, and those that learned of
+                      whole texts (classes, pairs …) in both directions, these behind what begins every text
     encoder_decoder   the text as source; the first value of the decoder
 
 Ni et al. 2022, "Sentence-T5" (arXiv:2108.08877), section 3.1 (mean, and the first value of the decoder).
