@@ -3,7 +3,8 @@
     text → corpus → tokenizer → token stores → training (the baselines beside it) → held-out measurement → model and report
 
 A run is a folder.  Running it again continues it, or shows its result where all is done; a folder that holds a run of other
-settings, or of texts that have changed since, is left alone.
+settings, or of texts that have changed since, is left alone (files with other times are read again: they may hold the same).
+Tests: tests/test_run.py, tests/end_to_end/test_run.py.
 """
 
 import shutil
@@ -91,8 +92,19 @@ def _begin(recipe: Run, out: Path, full: bool) -> Result | None:
             f"{out} must be a new folder, or one of the same run", f"it holds a run of other settings: {shown}", remedy
         )
     if known["text_fingerprint"] != facts["text_fingerprint"]:
+        from telos.stages import is_same_text
+
+        progress.say("files of the text have other times or sizes than when this run began: is it the same text?")
+        if is_same_text(recipe, out):
+            known["text_fingerprint"] = facts["text_fingerprint"]
+            files.write_json(record, known)
+            return _finished(out, full)
         raise TelosError(f"{out} must be a new folder, or one of the same run", "the texts have changed since it began",
                          "choose another --out, or remove that folder")  # fmt: skip
+    return _finished(out, full)
+
+
+def _finished(out: Path, full: bool) -> Result | None:
     if (out / "report.json").exists() and files.read_facts(out / "report.json")["full"] >= full:
         progress.say(f"{out} is finished; this is its result")
         return Result.read(out)

@@ -7,6 +7,7 @@ stages keep each in one folder, named by its key, whose files they have as hard 
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -138,6 +139,16 @@ def _build(run: Run, to: Path, max_bytes: int | None) -> Corpus:
     corpus = build_corpus([run.corpus], run.clean, run.split, to, max_bytes=max_bytes, engine=run.engine, about=run.about)
     note_timings(corpus, time.perf_counter() - began)
     return corpus
+
+
+def is_same_text(run: Run, folder: Path) -> bool:
+    """Whether the run's inputs still give the corpus in its folder, whatever their times: it is built once more beside it."""
+    kept = _manifest_hash(folder / "corpus")
+    if kept is None:
+        return False
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".same-text-") as scratch:
+        _build(run, Path(scratch) / "corpus", room_for_text(run))
+        return _manifest_hash(Path(scratch) / "corpus") == kept
 
 
 def _require_whole_documents(run: Run, corpus: Corpus) -> None:

@@ -22,6 +22,7 @@ from telos.models.counting.counts import STARTS_DOCUMENT, STARTS_PIECE
 from telos.optim.schedules import Progress
 from telos.recipe import Run
 from telos.stages import Prepared
+from telos.start_from import start_from
 from telos.tokens.batches import Batches
 from telos.tokens.documents import DocumentBatches
 from telos.tokens.lanes import Lanes
@@ -110,6 +111,12 @@ def check(recipe: Run) -> None:
                          "leave corpus.weight_field out, or choose another objective: causal, masked, prefix …")  # fmt: skip
     fraction = math.nan if recipe.training.budget.unit == "seconds" else 0.0
     objective.at(Progress(0.0, 0.0, 0.0, math.nan, fraction), generator(recipe.training.seed, "step", 0))
+    begun = recipe.training.start_from
+    if begun is not None and (recipe.model.learns_by == "counting" or not (begun / "model.safetensors").is_file()):
+        counts = recipe.model.learns_by == "counting"
+        raise TelosError("train.start_from must be the folder of a model with weights, for one that learns by gradient",
+                         f"'{recipe.model.kind()}' counts" if counts else f"no model.safetensors in {begun}",
+                         "leave train.start_from out" if counts else "give the folder that a run wrote as model/")  # fmt: skip
     if recipe.training.group_by_length and objective.unit != "document":
         raise TelosError("train.group_by_length needs an objective of whole documents",
                          f"'{objective.kind()}' reads the text as one stream", "leave train.group_by_length out")  # fmt: skip
@@ -185,6 +192,12 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
                          "mend the weights, or leave corpus.weight_field out")  # fmt: skip
     network = recipe.model.build(vocabulary, recipe.training.seed)
     owned, rows = recipe.objective.build(network, vocabulary), _rows_at_once(recipe, network.context_length)
+    begun = recipe.training.start_from
+    started = (
+        None
+        if begun is None
+        else start_from(begun, network, owned, recipe.objective, prepared.tokenizer.vocabulary.tokenizer_hash)
+    )
     if not recipe.objective.scores_text:
         closing = partial(closing_seconds, recipe.training.budget)
         evaluate = document_results.validation(recipe.objective, prepared, held, owned, clock=clock, closing=closing)
@@ -197,7 +210,7 @@ def train_model(recipe: Run, prepared: Prepared, held: HeldOut, folder: Path, cl
         schedule=recipe.schedule, settings=recipe.training, batches=batches,
         vocabulary=vocabulary.with_tokenizer(prepared.tokenizer), folder=folder,
         data_hash=files.sha256(store.folder / files.MANIFEST)[:16], clock=clock,
-        evaluate=evaluate,
+        evaluate=evaluate, start_hash=started,
     )  # fmt: skip
     spent = outcome.overhead_seconds + outcome.trained_seconds
     return Trained(network, batches, outcome, rows, {"training": outcome.trained_seconds}, spent, owned)

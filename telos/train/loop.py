@@ -83,14 +83,16 @@ def train(
     data_hash: str,
     clock: Clock | None = None,
     evaluate: Evaluation | None = None,
+    start_hash: str | None = None,
 ) -> Outcome:
     """Train ``network`` (and the objective's ``owned`` parts) to the end of the budget, going on from the newest good checkpoint
     in ``folder``/checkpoints.
 
-    ``data_hash``: of the tokens behind ``batches``; a checkpoint made from others is refused.  ``evaluate`` runs every
-    ``settings.evaluate_every``.  The weights are left as the last checkpoint has them, with early stopping as its best evaluation
-    had them, in evaluation mode.  Raises `TelosError` for a budget too short for a step, a loss that is not finite, a disk
-    without room, another recipe's checkpoint, early stopping without a figure to watch.
+    ``data_hash``: of the tokens behind ``batches``, ``start_hash``: of the weights that the network came with (None: drawn); a
+    checkpoint made from others is refused.  ``evaluate`` runs every ``settings.evaluate_every``.  The weights are left as the
+    last checkpoint has them, with early stopping as its best evaluation had them, in evaluation mode.  Raises `TelosError` for
+    a budget too short for a step, a loss that is not finite, a disk without room, another recipe's checkpoint, early stopping
+    without a figure to watch.
     """
     clock = clock or Clock(settings.budget)
     model = Trainable(network, owned, batches.rows if batches.in_lanes else None, Terms.of(objective, network, vocabulary))
@@ -101,6 +103,8 @@ def train(
                 "tokenizer": vocabulary.tokenizer_hash, "data": data_hash,
                 "batches (train.seed, train.batch_tokens)": f"{settings.seed} {batches.rows} {batches.raw_length}"
                                                             + " grouped" * settings.group_by_length}  # fmt: skip
+    if start_hash is not None:
+        identity["weights at the start (train.start_from)"] = start_hash
     checkpoints = Checkpoints(checkpoints_folder, identity, settings.keep_checkpoints)
     loader = Loader(batches, objective, vocabulary, settings.seed, model.device,
                     total_steps=clock.total_steps(batches))  # fmt: skip

@@ -1,5 +1,6 @@
 """Settings of training: how long, how much at once, how often to save, and what to watch."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, StrictBool, field_validator, model_validator
@@ -24,6 +25,7 @@ class Train(Spec):
     ``keep_checkpoints``: older ones are removed once a newer one is safely on disk.
     ``precision``: type of activations and matrix products, "auto" measures which is faster; weights are always fp32.
     ``compile``: "auto" compiles where the budget is long enough for it to pay.  ``threads``: None for all cores.
+    ``start_from``: the folder of a model whose weights training begins with (None: they are drawn).
     ``log_every``: steps between two lines of metrics.jsonl.  ``watchers``: what is told of each of them.
     """
 
@@ -40,6 +42,7 @@ class Train(Spec):
     compile: Literal["auto"] | StrictBool = "auto"
     threads: int | None = Field(None, ge=1)
     seed: int = Field(1, ge=0)
+    start_from: Path | None = None
     log_every: int = Field(1, ge=1)
     watchers: tuple[Watcher, ...] = Field(default_factory=lambda: (Watcher.parse("metrics_jsonl"), Watcher.parse("progress_bar")))
 

@@ -1,0 +1,116 @@
+"""Training that begins with a saved model's weights: they are the first step's, and what does not fit is refused by name."""
+
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from telos import run
+from telos.foundation.errors import TelosError
+from telos.recipe import Run
+from telos.training import check
+
+TEXT = "".join(f"the {word} cat sat on the {word} mat and said 你好 {i}\n" for i in range(60) for word in ("red", "old"))
+MODEL = {"kind": "gru", "num_layers": 1, "hidden_size": 16, "context_length": 16}
+
+
+def recipe(tmp_path, steps, *, model=None, tokenizer="byte", **train):
+    path = tmp_path / "text.txt"
+    if not path.exists():
+        path.write_text(TEXT, encoding="utf-8")
+    train |= {"budget": f"{steps} steps", "batch_tokens": 64, "watchers": ["metrics_jsonl"], "evaluate_every": "0 steps"}
+    return Run.parse({"corpus": {"kind": "files", "path": str(path)}, "tokenizer": {"kind": tokenizer},
+                      "model": MODEL | (model or {}),
+                      "optimizer": {"kind": "sgd", "learning_rate": 0.5}, "train": train})  # fmt: skip
+
+
+def lose_the_newest_checkpoint(folder):
+    """As if the process had been killed before it: the model is gone too."""
+    shutil.rmtree(sorted((folder / "checkpoints").glob("step-*"))[-1])
+    shutil.rmtree(folder / "model")
+    (folder / "report.json").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    run.train(recipe(tmp_path, 20), tmp_path / "first")
+    return tmp_path / "first" / "model"
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_step_of_no_size_leaves_the_saved_weights(tmp_path, saved):
+    made = recipe(tmp_path, 1, start_from=str(saved), seed=7)
+    made = made.replace(optimizer=made.optimizer.replace(learning_rate=1e-30))
+    run.train(made, tmp_path / "second")
+    before, after = weights(saved), weights(tmp_path / "second" / "model")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_without_it_they_are_drawn(tmp_path, saved):
+    made = recipe(tmp_path, 1, seed=7)
+    made = made.replace(optimizer=made.optimizer.replace(learning_rate=1e-30))
+    run.train(made, tmp_path / "second")
+    before, after = weights(saved), weights(tmp_path / "second" / "model")
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_another_text_is_read_with_the_models_tokenizer(tmp_path):
+    words = recipe(tmp_path, 3, tokenizer="word")
+    run.train(words, tmp_path / "first")
+    (tmp_path / "other.txt").write_text("the cat said 再见 to the dog\n" * 60, encoding="utf-8")
+    model = tmp_path / "first" / "model"
+    other = recipe(tmp_path, 2, start_from=str(model)).replace(
+        corpus=words.corpus.replace(path=str(tmp_path / "other.txt")),
+        tokenizer=Run.parse({"tokenizer": {"kind": "pretrained", "path": str(model)}}).tokenizer,
+    )
+    run.train(other, tmp_path / "second")
+    assert weights(tmp_path / "second" / "model").keys() == weights(model).keys()
+
+
+def test_a_resumed_run_goes_on_from_its_checkpoint_and_not_from_the_start(tmp_path, saved):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    made = recipe(tmp_path, 6, start_from=str(saved), checkpoint_every="4 steps")
+    run.train(made, whole)
+    run.train(made, parts)
+    lose_the_newest_checkpoint(parts)
+    run.train(made, parts)
+    first, second = weights(whole / "model"), weights(parts / "model")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_checkpoint_of_other_first_weights_is_refused(tmp_path, saved):
+    made = recipe(tmp_path, 6, start_from=str(saved), checkpoint_every="4 steps")
+    run.train(made, tmp_path / "second")
+    lose_the_newest_checkpoint(tmp_path / "second")
+    run.train(recipe(tmp_path, 3, seed=9), tmp_path / "third")
+    shutil.rmtree(saved)
+    shutil.copytree(tmp_path / "third" / "model", saved)
+    with pytest.raises(TelosError, match="start_from"):
+        run.train(made, tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"model": {"hidden_size": 20}}, "16"),
+        ({"model": {"num_layers": 2}}, "none in"),
+        ({"tokenizer": "character"}, "tokenizer"),
+    ],
+)
+def test_another_model_is_refused_by_name(tmp_path, saved, change, named):
+    with pytest.raises(TelosError, match="start_from must") as error:
+        run.train(recipe(tmp_path, 2, start_from=str(saved), **change), tmp_path / "other")
+    assert named in str(error.value)
+
+
+def test_no_folder_and_no_weights_are_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(TelosError, match=r"no model\.safetensors"):
+        check(recipe(tmp_path, 2, start_from=str(tmp_path / "nowhere")))
+    counts = recipe(tmp_path, 2, start_from=str(tmp_path)).replace(model=Run.parse({"model": {"kind": "ngram"}}).model)
+    with pytest.raises(TelosError, match="'ngram' counts"):
+        check(counts)
