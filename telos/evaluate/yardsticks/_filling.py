@@ -87,10 +87,13 @@ def fitting(subject: Subject, gap: Gap) -> Gap:
 
 
 def infill_prompt(subject: Subject, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Both sides as `infill` shows them: the middle comes next."""
+    """Both sides as `infill` shows them, the middle comes next: the suffix first where it was learned so, since the middle then
+    goes on from the prefix without a jump (Bavarian et al. 2022, section 4.3, finds that order the better one)."""
     from telos.objectives.infill import MIDDLE, PREFIX, SUFFIX
 
     prefix, suffix, middle = (subject.model.vocabulary.specials[name] for name in (PREFIX, SUFFIX, MIDDLE))
+    if getattr(subject.objective, "suffix_first", 0) > 0:
+        return np.concatenate([[prefix, suffix], right, [middle], left]).astype(np.int64)
     return np.concatenate([[prefix], left, [suffix], right, [middle]]).astype(np.int64)
 
 

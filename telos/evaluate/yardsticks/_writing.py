@@ -1,12 +1,13 @@
 """The words that a model writes into a gap, always the most probable token, asked of each model in its own way.
 
-    infill          behind the middle's token, until it ends the text            knows both sides
-    spans           behind the sentinel, until it ends the answer                knows both sides
+    infill          behind the middle's token, until a word is whole             knows both sides
+    spans           behind the sentinel, until a word is whole                   knows both sides
     masked          as many tokens as the gap has, the surest first              knows both sides and the gap's size
     permuted        the same
     left_to_right   behind the left side, until a word is whole                  knows the left side alone
 
-The surest first: Ghazvininejad et al. 2019, "Mask-Predict" (arXiv:1904.09324), section 3, one token an iteration.
+A middle or an answer may go on behind that: how long those are from which a model has learned is no part of the question.  The
+surest first: Ghazvininejad et al. 2019, "Mask-Predict" (arXiv:1904.09324), section 3, one token an iteration.
 Tests: tests/evaluate/yardsticks/test_writing.py.
 """
 
@@ -31,19 +32,15 @@ MOST_TOKENS = 16
 
 
 def written(subject: Subject, gaps: Sequence[Gap], batch_tokens: int, seed: int = 1) -> list[str | None]:
-    """What stands in each gap, without white space around it; None where it is not finished.  ``gap.candidates``: the true word
-    alone, of which no more than its length is used."""
+    """The first word in each gap; None where none is finished.  Of ``gap.candidates``, which are the true word alone, only the
+    length is used."""
     way = subject.way
     if way in ("masked", "permuted"):
         gaps = [fitting(subject, gap) for gap in gaps]
-        ids: list[list[int] | None] = list(_surest_first(subject, gaps, batch_tokens, seed))
-    else:
-        room = np.zeros(MOST_TOKENS, np.int64)
-        gaps = [fitting(subject, Gap(gap.left, gap.right, (room,))) for gap in gaps]
-        if way != "spans":
-            return _continued(subject, gaps)
-        ids = _answers(subject, gaps, batch_tokens)
-    return [None if one is None else subject.tokenizer.decode(one).strip() for one in ids]
+        return [subject.tokenizer.decode(ids).strip() for ids in _surest_first(subject, gaps, batch_tokens, seed)]
+    room = np.zeros(MOST_TOKENS, np.int64)
+    gaps = [fitting(subject, Gap(gap.left, gap.right, (room,))) for gap in gaps]
+    return _answers(subject, gaps, batch_tokens) if way == "spans" else _continued(subject, gaps)
 
 
 def _surest_first(subject: Subject, gaps: Sequence[Gap], batch_tokens: int, seed: int) -> list[list[int]]:
@@ -73,8 +70,8 @@ def _surest_first(subject: Subject, gaps: Sequence[Gap], batch_tokens: int, seed
             filled[number][-place] = token
 
 
-def _answers(subject: Subject, gaps: Sequence[Gap], batch_tokens: int) -> list[list[int] | None]:
-    """Tokens behind the sentinel up to the end, or to the next sentinel."""
+def _answers(subject: Subject, gaps: Sequence[Gap], batch_tokens: int) -> list[str | None]:
+    """Behind the sentinel, up to the end or to the next sentinel."""
     ordinary, end = subject.model.vocabulary.size_ordinary, subject.model.vocabulary.end_of_text
     said: list[list[int]] = [[] for _ in gaps]
     done = [False] * len(gaps)
@@ -90,7 +87,7 @@ def _answers(subject: Subject, gaps: Sequence[Gap], batch_tokens: int) -> list[l
                 done[going[row]] = True
             else:
                 said[going[row]].append(token)
-    return [one if finished else None for one, finished in zip(said, done, strict=True)]
+    return [first_word(subject.tokenizer.decode(ids) + " " * ended) for ids, ended in zip(said, done, strict=True)]
 
 
 def _continued(subject: Subject, gaps: Sequence[Gap]) -> list[str | None]:
@@ -103,6 +100,4 @@ def _continued(subject: Subject, gaps: Sequence[Gap]) -> list[str | None]:
     middle = subject.way == "infill"
     prompts = [(infill_prompt(subject, gap.left, gap.right) if middle else gap.left).tolist() for gap in gaps]
     made = engine.generate(prompts, greedy, rows_at_once=max(1, len(prompts)))
-    if middle:
-        return [one.text.strip() if one.finish_reason == "end_of_text" else None for one in made]
     return [first_word(one.text + " " * (one.finish_reason == "end_of_text")) for one in made]

@@ -5,6 +5,7 @@ import pytest
 
 from telos.evaluate.yardsticks._filling import Gap, Scores, fitting, infill_prompt, scores, span_source, span_target
 from telos.evaluate.yardsticks._rows import Partial, distributions, span_nats, text_nats
+from telos.evaluate.yardsticks._subject import Subject
 
 WAYS = ("causal", "gru", "prefix", "multi_token", "infill", "masked", "masked_diffusion", "permutation", "spans_causal",
         "spans_prefix", "spans_both", "replaced_token")  # fmt: skip
@@ -44,12 +45,16 @@ def test_from_left_to_right_the_right_side_counts(subject):
         assert found.left_alone[0][which] == pytest.approx(-nats[7 : 7 + len(candidate)].sum(), abs=1e-4)
 
 
-def test_a_middle_ends(subject):
-    one, gap = subject("infill"), GAPS[0]
+@pytest.mark.parametrize("suffix_first", [0.0, 0.5])
+def test_a_middle_is_asked_for_in_an_order_that_was_learned_and_ends(subject, suffix_first):
+    like, gap = subject("infill"), GAPS[0]
+    one = Subject(like.model, like.tokenizer, like.objective.replace(suffix_first=suffix_first))
     prompt, end = infill_prompt(one, gap.left, gap.right), one.model.vocabulary.end_of_text
-    specials = one.model.vocabulary.specials
-    assert prompt.tolist() == [specials["<|fim_prefix|>"], *gap.left, specials["<|fim_suffix|>"], *gap.right,
-                               specials["<|fim_middle|>"]]  # fmt: skip
+    prefix, suffix, middle = (one.model.vocabulary.specials[f"<|fim_{name}|>"] for name in ("prefix", "suffix", "middle"))
+    if suffix_first:
+        assert prompt.tolist() == [prefix, suffix, *gap.right, middle, *gap.left]
+    else:
+        assert prompt.tolist() == [prefix, *gap.left, suffix, *gap.right, middle]
     for which, candidate in enumerate(gap.candidates):
         [nats] = text_nats(one, [np.concatenate([prompt, candidate, [end]])], 10_000)
         assert scores(one, [gap], 50).both[0][which] == pytest.approx(-nats[len(prompt) :].sum(), abs=1e-4)

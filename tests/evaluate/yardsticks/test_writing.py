@@ -7,6 +7,7 @@ import torch
 from telos.evaluate.yardsticks import Subject
 from telos.evaluate.yardsticks._filling import Gap, infill_prompt, span_source, span_target
 from telos.evaluate.yardsticks._rows import Partial, distributions, next_tokens
+from telos.evaluate.yardsticks._words import first_word
 from telos.evaluate.yardsticks._writing import MOST_TOKENS, written
 from telos.models import Hidden
 
@@ -40,7 +41,7 @@ def test_the_surest_place_is_filled_first(subject, name):
     assert written(one, [gap], 1000) == [one.tokenizer.decode(tokens[7:11]).strip()]
 
 
-def test_an_answer_goes_on_until_it_ends(subject):
+def test_the_first_word_of_an_answer_counts(subject):
     one, gap = subject("spans_causal"), GAPS[0]
     source, said = span_source(one, gap.left, gap.right), []
     for _ in range(MOST_TOKENS + 1):
@@ -49,7 +50,7 @@ def test_an_answer_goes_on_until_it_ends(subject):
         if token >= 256:
             break
         said.append(token)
-    wanted = one.tokenizer.decode(said).strip() if len(said) <= MOST_TOKENS else None
+    wanted = first_word(one.tokenizer.decode(said) + " " * (len(said) <= MOST_TOKENS))
     assert written(one, [gap], 1000) == [wanted]
 
 
@@ -96,12 +97,18 @@ class State:
         self.tokens = self.tokens[rows]
 
 
+def prefix_first(like):
+    """`infill` as it is asked where the middle stands right behind its mark."""
+    return Subject(like.model, like.tokenizer, like.objective.replace(suffix_first=0.0))
+
+
+@pytest.mark.parametrize("said", [b" sat", b" sat on the mat"])
 @pytest.mark.parametrize(("name", "mark"), [("infill", "<|fim_middle|>"), ("causal", "t")])
-def test_who_knows_the_word_writes_it(subject, name, mark):
-    """The last t of the left side, or the mark of the middle, is followed by the word and an end."""
-    like = subject(name)
+def test_who_knows_the_word_writes_it(subject, name, mark, said):
+    """The last t of the left side, or the mark of the middle, is followed by the word, and an end or more."""
+    like = prefix_first(subject(name)) if name == "infill" else subject(name)
     number = ord("t") if mark == "t" else like.model.vocabulary.specials[mark]
-    one = Subject(Fixed(like, number, list(b" sat")), like.tokenizer, like.objective)
+    one = Subject(Fixed(like, number, list(said)), like.tokenizer, like.objective)
     gap = Gap(ids("a cat"), ids(" here"), (ids(" sat"),))
     if name == "infill":
         assert infill_prompt(one, gap.left, gap.right)[-1] == number
@@ -109,6 +116,6 @@ def test_who_knows_the_word_writes_it(subject, name, mark):
 
 
 def test_a_word_that_does_not_end_is_none(subject):
-    like = subject("infill")
+    like = prefix_first(subject("infill"))
     one = Subject(Fixed(like, like.model.vocabulary.specials["<|fim_middle|>"], [97] * 99), like.tokenizer, like.objective)
     assert written(one, [GAPS[0]], 100) == [None]
