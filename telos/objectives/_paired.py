@@ -6,7 +6,7 @@
 
 Raffel et al. 2020, "Exploring the Limits of Transfer Learning" (T5), section 3.2.1 (encoder-decoder, prefix and plain language
 model as ways to train on the same pairs); Tay et al. 2023, "UL2", section 3.1.  Each source and each target ends with the end of
-text, which also stands before the first of each document.  Documents of a row are laid out one after another, and none sees
+text, and what begins every text stands before each document.  Documents of a row are laid out one after another, and none sees
 another.  Tests: tests/objectives/test_paired.py (every layout against a loop over documents; documents alone and together).
 """
 
@@ -79,7 +79,7 @@ class Paired(Objective):
         raise NotImplementedError
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
-        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text)
+        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text, vocabulary.begin_of_text)
 
     def weights(self, batch: Batch) -> Mapping[str, float]:
         return {"nll": float(batch["weights"].double().sum())}
@@ -118,7 +118,7 @@ def pieces_of(row: Row, end_of_text: int) -> tuple[np.ndarray, np.ndarray, int]:
     return row.tokens[kept].astype(np.int64), pieces[kept], int(pieces[-1]) + 1 if len(pieces) else 0
 
 
-def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
+def arrange(pairs: Pairs, layout: Layout, end_of_text: int, begin_of_text: int) -> Example:
     """A row's example.  Segments count from 1: padding, which is 0, is no document's.
 
     Columns: ``tokens``, ``targets``, ``segments``, ``weights``; and ``source``, ``source_segments`` of an encoder-decoder, or
@@ -128,8 +128,8 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
 
     sources, source_documents, targets, target_documents, count = pairs
     if layout == "encoder_decoder":
-        written, segments, before = with_ends(targets, target_documents, count, end_of_text)
-        read, source_segments, _ = with_ends(sources, source_documents, count, end_of_text)
+        written, segments, before = with_ends(targets, target_documents, count, end_of_text, begin_of_text)
+        read, source_segments, _ = with_ends(sources, source_documents, count, end_of_text, begin_of_text)
         return {
             "tokens": before,
             "targets": written,
@@ -139,14 +139,14 @@ def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
             "source_segments": source_segments,
         }
     written, segments, before, weights, prefix = in_one_row(sources, source_documents, targets, target_documents, count,
-                                                            end_of_text)  # fmt: skip
+                                                            end_of_text, begin_of_text)  # fmt: skip
     example = {"tokens": before, "targets": written, "segments": segments, "weights": weights}
     return example | {"prefix": prefix} if layout == "prefix" else example
 
 
-def shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:
-    """What stands before each id in its segment; the end of text before the first."""
+def shifted(ids: np.ndarray, segments: np.ndarray, begin_of_text: int) -> np.ndarray:
+    """What stands before each id in its segment; what begins a text before the first."""
     shifted = np.empty_like(ids)
-    shifted[:1] = end_of_text
-    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], end_of_text)
+    shifted[:1] = begin_of_text
+    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], begin_of_text)
     return shifted
