@@ -22,7 +22,8 @@ def key(seed: int, purpose: str, *place: int) -> int:
 
 def generator(seed: int, purpose: str, *place: int) -> np.random.Generator:
     """NumPy's counter-based generator (Philox4x64; Salmon et al. 2011) for this key: ``Philox(key=…)``, to the bit."""
-    return np.random.Generator(np.random.Philox(_Given(key(seed, purpose, *place))))
+    given: Any = _Given(key(seed, purpose, *place))  # numpy's stubs know SeedSequence, its code any ISeedSequence
+    return np.random.Generator(np.random.Philox(given))
 
 
 class _Given(ISeedSequence):
