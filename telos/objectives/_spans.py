@@ -73,4 +73,5 @@ def hidden_behind_sentinels(  # noqa: PLR0917
     """
     from telos.objectives.kernels.spans import hidden_behind
 
-    return Pairs(*hidden_behind(ids, documents, count, noise, sentinels, leading), count)
+    read, read_in, written, written_in = hidden_behind(ids, documents, count, noise, sentinels, leading)
+    return Pairs(read, read_in, written, written_in, count)
