@@ -77,13 +77,21 @@ def measure(model: Path, kinds: Sequence[str], overrides: list[str], *, texts: P
     for one in chosen:
         context.require(one.kind(), one.needs)  # before the model is loaded
     subject = Subject.load(model)
-    found: list[tuple[Yardstick, Measured | str]] = [
-        (one, one.applies(subject) or one.measure(subject, context)) for one in chosen
-    ]
+    found = [(one, one.applies(subject) or _measured(one, subject, context, alone=len(chosen) == 1)) for one in chosen]
     if len(kinds) == 1 and ALL not in kinds and isinstance(reason := found[0][1], str):
         raise TelosError(f"yardstick '{kinds[0]}' must apply to the model", reason, "take another model or yardstick")
     objective = None if subject.objective is None else subject.objective.kind()
     return Yardsticks(model, files.sha256(model / "model.safetensors")[:16], objective, found)
+
+
+def _measured(one: Yardstick, subject: Subject, context: Context, *, alone: bool) -> Measured | str:
+    """Its figure, or why the material allows none: what the others found is not lost for it."""
+    try:
+        return one.measure(subject, context)
+    except TelosError as error:
+        if alone:
+            raise
+        return f"{error.must}; found: {error.found}"
 
 
 def _chosen(kinds: Sequence[str], settings: dict[str, Any]) -> list[Yardstick]:

@@ -20,7 +20,7 @@ from telos.evaluate.documents import told
 from telos.evaluate.in_windows import told_in_windows
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
-from telos.foundation.units import counted
+from telos.foundation.units import counted, figure
 from telos.objectives import Objective, _saved
 from telos.objectives._tag_spans import marks_spans, spans
 from telos.tokens.annotations import encode_words
@@ -170,5 +170,5 @@ _TELLS = {"value": _values, "tags": _tags, "answers": _answers}
 
 
 def _figures(facts: dict[str, Any], documents: int) -> str:
-    told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in facts.items())
+    told = ", ".join(figure(name, value) for name, value in facts.items())
     return f"{told} ({counted(documents, 'document')})"

@@ -8,7 +8,7 @@ from telos.evaluate.document_card import figures
 from telos.evaluate.likelihood import Interval, Likelihood
 from telos.evaluate.verdict import Baseline, sentence
 from telos.foundation.files import read_facts
-from telos.foundation.units import counted, format_bytes, format_count, format_seconds
+from telos.foundation.units import counted, figure, format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
     from telos.evaluate.pairs import Pairs
@@ -87,7 +87,7 @@ class Result:
             lines += figures(top)
         lines += [f"{b['label']}: accuracy {b['accuracy']:.3f}; this model is {_IN_WORDS[b['verdict']]}"
                   for b in self.facts.get("class_baselines", [])]  # fmt: skip
-        lines += [f"{b['label']}: {b['figure'].replace('_', ' ')} {b['value']:.3f}; this model is {_IN_WORDS[b['verdict']]}"
+        lines += [f"{b['label']}: {figure(b['figure'], b['value'])}; this model is {_IN_WORDS[b['verdict']]}"
                   for b in self.facts.get("document_baselines", [])]  # fmt: skip
         lines += [sentence(b) for b in self.facts.get("baselines", [])]
         if "parameters" in self.facts:

@@ -192,9 +192,9 @@ def load_likelihood(folder: str | Path) -> tuple[Any, Any]:
         )
         other = tells.get(annotation or "", "let it write (telos generate)" if learned[0].writes else "")
         other = "ask it for vectors (telos embed)" if learned[0].gives_vectors else other
-        other = f"{other}, or " if other else ""
+        other = other or f"measure it (telos evaluate {folder} --yardsticks all --texts FILE)"
         raise TelosError("a model must have learned the likelihood of text to be scored or to write",
-                         f"{folder} was trained with objective={kind} alone", f"{other}train a model with objective=causal"
+                         f"{folder} was trained with objective={kind} alone", f"{other}, or train a model with objective=causal"
                          )  # fmt: skip
     return loaded
 
@@ -270,12 +270,13 @@ def _writer(model: Path, settings: dict[str, Any]) -> tuple[Any, Any]:
     if learned is not None and learned[0].writes == "by unmasking":
         network, tokenizer = _fast(load(model))
         return Unmasker(network, tokenizer, network.vocabulary.specials[masked.MASK]), Unmasking(**settings)
+    loaded = load_likelihood(model)
     for name in ("steps", "order"):
         if name in settings:
             raise TelosError(f"--{name} is for a model that writes by unmasking", f"{model} writes from left to right",
                              f"leave --{name} out, or train with objective=masked_diffusion")  # fmt: skip
     sampling = Sampling(**settings)
-    return Engine(*_fast(load_likelihood(model))), sampling
+    return Engine(*_fast(loaded)), sampling
 
 
 def beam_search(model: str | Path, prompts: list[str], settings: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,16 @@ def test_all_that_apply_are_measured_and_others_say_why_not(model, texts, tmp_pa
     assert "00.txt" in found.found[0][1].items
 
 
+def test_one_whose_material_is_too_short_says_so_beside_the_others(model, tmp_path):
+    (tmp_path / "short.txt").write_text("the cat sees a dog and the dog sees a cat.", encoding="utf-8")
+    found = run.measure(model, ["all"], ["cloze.choices=2"], texts=tmp_path / "short.txt")
+    told = found.summary()["yardsticks"]
+    assert told["bits_per_byte"]["value"] > 0
+    assert told["generation"]["reason"] == "a held-out text must have at least 400 characters; found: 42 in the longest"
+    with pytest.raises(TelosError, match="a held-out text must have at least 400 characters"):
+        run.measure(model, ["generation"], texts=tmp_path / "short.txt")
+
+
 def test_the_command_line(model, texts):
     words = ["evaluate", str(model), "--yardsticks", "cloze,bits_per_byte", "--texts", str(texts), "cloze.words=9",
              "cloze.choices=4", "--budget", "1m", "--seed", "2", "--json"]  # fmt: skip

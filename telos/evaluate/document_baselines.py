@@ -12,6 +12,7 @@ import numpy as np
 
 from telos.evaluate.likelihood import Interval, bootstrap
 from telos.evaluate.verdict import Verdict, verdict
+from telos.foundation.units import figure_name
 
 
 class DocumentBaseline(TypedDict):
@@ -57,7 +58,7 @@ def against(  # noqa: PLR0917
 
 def table(value: float | None, interval: Interval | None, beside: list[DocumentBaseline]) -> dict[str, Any]:
     """Ours above theirs, for the report."""
-    figure = beside[0]["figure"].replace("_", " ")
+    figure = figure_name(beside[0]["figure"])
     rows: list[list[Any]] = [["this model", shown(value), between(interval), ""]]
     rows += [[b["label"], shown(b["value"]), between(b["value_ci95"]), b["verdict"]] for b in beside]
     return {

@@ -11,6 +11,7 @@ from typing import Any
 import yaml  # the hub reads the header as YAML 1.1, where "no" needs its quotes
 
 from telos.foundation.page import templates
+from telos.foundation.units import figure
 
 TASKS = {
     "vectors": "sentence-similarity",
@@ -44,5 +45,5 @@ def figures(headline: Mapping[str, Any], what: str = "held-out documents") -> li
             continue
         interval = headline.get(f"{name}_ci95")
         spread = f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}, " if interval else ""
-        found.append(f"{name.replace('_', ' ')} {value:.3f} ({spread}{headline.get('units', 0):,} {what})")
+        found.append(f"{figure(name, value)} ({spread}{headline.get('units', 0):,} {what})")
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from telos.evaluate.likelihood import Interval
-from telos.foundation.units import format_count
+from telos.foundation.units import figure_name, format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def figure(train: Curve, validation: Curve | None, over: Literal["seconds", "tok
             axes.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.05 * (high - low) + 1e-9)
         axes.set_xlabel({"seconds": "seconds of training", "tokens": "tokens seen"}[over])
         axes.xaxis.set_major_formatter(lambda value, _: format_count(value))
-        axes.set_ylabel(name.replace("_", " "))
+        axes.set_ylabel(figure_name(name))
         axes.legend(frameon=False, fontsize=8)
         axes.grid(color="#e5e7ea")
 

@@ -34,13 +34,16 @@ def apply(data: dict[str, Any], overrides: list[str], default_kinds: Mapping[str
     """A copy of ``data`` with the overrides set; of two for one setting the last counts.
 
     An override that changes a ``kind`` drops the settings that the data has for the old kind, never those of other
-    overrides, wherever they stand.  ``default_kinds`` (dotted path of a family's setting → kind) says what kind a group
+    overrides, wherever they stand; neither does one that sets a group whole, or by its short form (``objective=masked``), which
+    has the last word on what it names alone.  ``default_kinds`` (dotted path of a family's setting → kind) says what kind a group
     without one is of.  A whole number in a path is a place in a list, from 0.
     """
     result = copy.deepcopy(data)
     done: list[tuple[str, ...]] = []
     for override in overrides:
         path, value = parse(override)
+        if (before := _set_before(result, done, path)) and isinstance(value, (str, dict)):
+            value = before | ({"kind": value} if isinstance(value, str) else value)
         node, last = _holder(result, path)
         group = path[:-1]
         if last == "kind" and node.get("kind", (default_kinds or {}).get(".".join(group))) not in (value, None):
@@ -50,6 +53,15 @@ def apply(data: dict[str, Any], overrides: list[str], default_kinds: Mapping[str
         node[last] = value
         done.append(path)
     return result
+
+
+def _set_before(data: dict[str, Any], done: list[tuple[str, ...]], group: tuple[str, ...]) -> dict[str, Any]:
+    """What earlier overrides have set in a group, by the names right below it."""
+    names = {path[len(group)] for path in done if path[: len(group)] == group and len(path) > len(group)}
+    node: Any = data
+    for part in group if names else ():
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return {name: node[name] for name in sorted(names) if name in node} if isinstance(node, dict) else {}
 
 
 def _holder(data: dict[str, Any], path: tuple[str, ...]) -> tuple[Any, Any]:

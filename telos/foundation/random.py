@@ -5,9 +5,10 @@ evaluated, sampled or logged in between can change a training bit.
 """
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 if TYPE_CHECKING:
     import torch
@@ -20,8 +21,22 @@ def key(seed: int, purpose: str, *place: int) -> int:
 
 
 def generator(seed: int, purpose: str, *place: int) -> np.random.Generator:
-    """NumPy's counter-based generator (Philox4x64; Salmon et al. 2011) for this key."""
-    return np.random.Generator(np.random.Philox(key=key(seed, purpose, *place)))
+    """NumPy's counter-based generator (Philox4x64; Salmon et al. 2011) for this key: ``Philox(key=…)``, to the bit."""
+    given: Any = _Given(key(seed, purpose, *place))  # numpy's stubs know SeedSequence, its code any ISeedSequence
+    return np.random.Generator(np.random.Philox(given))
+
+
+class _Given(ISeedSequence):
+    """A seed that is the key itself.  ``Philox(key=…)`` first draws a seed of the system's randomness and throws it away, which
+    is most of its time; every row of a batch has a generator of its own."""
+
+    def __init__(self, key: int):
+        self.key = key
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
+        """The key's two halves, the lower one first: what Philox asks for."""
+        assert (n_words, dtype) == (2, np.uint64), (n_words, dtype)
+        return np.array([self.key & (2**64 - 1), self.key >> 64], np.uint64)
 
 
 def torch_generator(seed: int, purpose: str, *place: int, device: str = "cpu") -> "torch.Generator":

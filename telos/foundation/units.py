@@ -125,3 +125,20 @@ def format_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02d}s"
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+_FIGURES = {"r_squared": "R²", "spearman": "Spearman's correlation", "f1": "F1", "span_f1": "F1 of spans",
+            "answer_f1": "F1 of answers", "nats_per_token_bound": "nats per token, an upper bound"}  # fmt: skip
+
+
+def figure_name(name: str) -> str:
+    """A figure's name in words; of a mix the part stands before it: masked: nats per hidden token."""
+    part, _, own = name.rpartition(".")
+    return f"{part.replace('_', ' ')}: " * bool(part) + _FIGURES.get(own, own.replace("_", " "))
+
+
+def figure(name: str, value: float) -> str:
+    """A figure in words, in the order in which it is read: accuracy 0.812; 2.982 nats per target token."""
+    part, _, own = figure_name(name).rpartition(": ")
+    told = f"{value:.3f} {own}" if " per " in own else f"{own} {value:.3f}"
+    return f"{part}: {told}" if part else told

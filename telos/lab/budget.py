@@ -7,14 +7,16 @@
 | `1e15 FLOPs` | operations of the matrix products of all steps, forward and backward | everything else |
 
 Operations are counted in one step of the run's own (its objective, parts and batches) by torch, so that a second network, a
-decoder or several heads count as what they are; a step of attention counts whole, though a causal one needs half.  A family
-that has no matrix products, such as `softmax_regression`, counts by its own figure (3 × FLOPs per token × tokens).
-Tests: tests/lab/test_budget.py (operations of a step by hand).
+decoder, several heads, a teacher or a second pass count as what they are; a step of attention counts whole, though a causal one
+needs half.  Of a mix each part is counted in a step of its own, and the mean step is that of their shares, over the whole budget
+where weights change.  A family that has no matrix products, such as `softmax_regression`, counts by its own figure (3 × FLOPs per
+token × tokens).  Tests: tests/lab/test_budget.py (operations of a step by hand).
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from telos.foundation.errors import TelosError
 from telos.foundation.units import Duration, format_count
@@ -23,6 +25,9 @@ from telos.stages import Prepared
 
 Unit = Literal["seconds", "tokens", "FLOPs"]
 _SCALE = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+WAY = 256
+"""Moments of a budget at which weights that change are looked at."""
+ROUNDS = 20
 _FLOPS = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([kmgtpe]?)\s*flops?", re.IGNORECASE)
 
 
@@ -74,28 +79,79 @@ def _refused(text: str) -> TelosError:
                       "give for example --budget 3m, --budget '5M tokens' or --budget '1e15 FLOPs'")  # fmt: skip
 
 
-def step_flops(recipe: Run, prepared: Prepared) -> float | None:
-    """Operations of the matrix products of one training step, forward and backward; None for a model that counts.
+def step_flops(recipe: Run, prepared: Prepared, budget: Budget | None = None) -> float | None:
+    """Operations of the matrix products of a training step, forward and backward; None for a model that counts, and for a mix
+    whose weights change by steps, tokens or epochs where ``budget`` does not say how many there will be.
 
-    The first step's gradient is computed for it once, without an update."""
+    The first step's gradient is computed for it once, of a mix for each part, without an update."""
     if recipe.model.learns_by == "counting":
         return None
+    from telos.objectives.mix import Mix
+
+    mix = recipe.objective
+    if not isinstance(mix, Mix):
+        return _counted(recipe, prepared)
+    alone = []
+    for place in range(len(mix.parts)):
+        parts = tuple(part.replace(weight=float(i == place)) for i, part in enumerate(mix.parts))
+        alone.append(_counted(recipe.replace(objective=mix.replace(parts=parts)), prepared))
+    return _mean(recipe, prepared, alone, budget)
+
+
+def _counted(recipe: Run, prepared: Prepared) -> float:
+    """Operations of the first step."""
     from telos import training
     from telos.models.sizing.operations import counter
     from telos.train.gradients import accumulate
     from telos.train.loader import Loader
+    from telos.train.terms import Terms
     from telos.train.trainable import Trainable
 
     settings, objective = recipe.training, recipe.objective
-    vocabulary, store = training.vocabulary_of(recipe, prepared), prepared.stores["train"]
+    vocabulary, store = training.vocabulary_of(recipe, prepared).with_tokenizer(prepared.tokenizer), prepared.stores["train"]
     network = recipe.model.build(vocabulary, settings.seed)
     batches = training.drawn(recipe, store, network.context_length)
-    model = Trainable(network, objective.build(network, vocabulary), batches.rows if batches.in_lanes else None)
+    model = Trainable(network, objective.build(network, vocabulary), batches.rows if batches.in_lanes else None,
+                      Terms.of(objective, network, vocabulary))  # fmt: skip
     model.train()
-    _, batch = Loader(batches, objective, vocabulary.with_tokenizer(prepared.tokenizer), settings.seed, model.device).build(0)
+    _, batch = Loader(batches, objective, vocabulary, settings.seed, model.device).build(0)
     parts = settings.micro_batches(batch.rows, batches.raw_length, objective.rows_together)
     with counter() as counted:
         accumulate(model, objective, batch, parts, seed=settings.seed, step=0)
     if not counted.get_total_flops():
         return float(3 * network.flops_per_token(network.context_length) * batch.rows * batches.raw_length)
     return float(counted.get_total_flops())
+
+
+def _mean(recipe: Run, prepared: Prepared, alone: list[float], budget: Budget | None) -> float | None:
+    """Of a mix's steps, whose parts alone take so much each."""
+    from telos import training
+
+    mix: Any = recipe.objective
+    unit, context_length = mix.changes_over, getattr(recipe.model, "context_length", 1)
+    if unit is None or unit == "fraction":
+        return _over(mix, alone, [(place + 0.5) / WAY for place in range(WAY)])
+    batches = training.drawn(recipe, prepared.stores["train"], context_length)
+    done: dict[str, Callable[[int], float]] = {"steps": float, "tokens": batches.tokens_at, "epochs": batches.epoch_at}
+
+    def mean(steps: float) -> float:
+        return _over(mix, alone, [done[unit](int(steps * (place + 0.5) / WAY)) for place in range(WAY)])
+
+    if budget is None or budget.unit == "seconds":
+        return None
+    if budget.unit == "tokens":
+        return mean(budget.value / max(1, batches.tokens_at(1)))
+    found = max(alone)
+    for _ in range(ROUNDS):  # how many steps there are hangs on what each takes
+        found = mean(budget.value / found)
+    return found
+
+
+def _over(mix: Any, alone: list[float], done: list[float]) -> float:
+    """The mean over these moments: parts in their shares, or all that have a weight."""
+    total = 0.0
+    for moment in done:
+        weights = [part.weight_at(moment) for part in mix.parts]
+        shares = [float(weight > 0) for weight in weights] if mix.by == "sum" else [weight / sum(weights) for weight in weights]
+        total += sum(share * flops for share, flops in zip(shares, alone, strict=True))
+    return total / len(done)

@@ -138,8 +138,10 @@ def correction(facts: dict[str, Any]) -> str:
     """How the intervals were made, in a sentence or two."""
     seeds = len(facts["seeds"])
     over = "over items and seeds, paired" if seeds > 1 else "over items, paired; one seed, so seed noise is not measured"
-    held = f"against {facts['against']}" if facts.get("against") else "of the best against each other"
-    return (f"Intervals are {over}. Differences {held} are corrected for their number (Holm, 5 % together on each yardstick); "
+    baseline = facts.get("against")
+    held = f"against {baseline} are corrected for their number" if baseline else (
+        "of the best against each other are corrected for the number of pairs")  # fmt: skip
+    return (f"Intervals are {over}. Differences {held} (Holm, 5 % together on each yardstick); "
             "one whose interval holds 0 is a tie.")  # fmt: skip
 
 

@@ -158,7 +158,11 @@ def _floats(values: list[float | None]) -> np.ndarray:
 
 def _model_key(folder: Path) -> str:
     """The hash of a model folder's manifest, and so of its files; of its weights where it has none."""
-    return files.sha256(folder / (files.MANIFEST if (folder / files.MANIFEST).exists() else "model.safetensors"))
+    path = folder / (files.MANIFEST if (folder / files.MANIFEST).exists() else "model.safetensors")
+    if not path.is_file():
+        raise TelosError("a model must be a folder with config.json and model.safetensors", f"no model.safetensors in {folder}",
+                         "give the model/ of a run")  # fmt: skip
+    return files.sha256(path)
 
 
 def _settings(entry: Entry) -> dict[str, Any]:

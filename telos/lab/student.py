@@ -7,6 +7,7 @@ as Lentz 1976 does.  Quantiles are found by halving.  Test: tests/lab/test_stude
 """
 
 import math
+from functools import lru_cache
 
 _TINY = 1e-300
 _ENOUGH_TERMS = 10_000
@@ -23,6 +24,7 @@ def p_value(t: float, freedom: float) -> float:
     return _beta(freedom / (freedom + t * t), freedom / 2, 0.5, t * t / (freedom + t * t))
 
 
+@lru_cache(4096)
 def quantile(level: float, freedom: float) -> float:
     """t with P(|T| > t) = ``level``, 0 < level < 1."""
     low, high = 0.0, 1.0

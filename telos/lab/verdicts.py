@@ -2,10 +2,11 @@
 
 Figures compare within a group: those of one yardstick with one `Measured.comparable`, so that a bound is never set beside a
 likelihood.  They are compared on the items that all runs of the group were measured on.  Without a named baseline the best of k
-recipes is held against each of the others: it wins where all k − 1 differences exclude 0 by Holm's procedure at 5 % together.
-(To say falsely of the best of several that it is the best needs no stricter test than that against the next one: Gutmann and
-Maymin 1987, "Is the selected population the best?", Annals of Statistics 15: 456–461; the correction is for the other verdicts.)
-With a baseline every other recipe is held against that.  What is not shown to differ is a tie.
+recipes is held against each of the others: it wins where all k − 1 differences exclude 0 by Holm's procedure at 5 % together,
+corrected for all pairs, since which is the best was seen in the same figures.  (To say falsely of the best of several that it is
+the best needs no stricter test than that against the next one, which has the whole 5 %: Gutmann and Maymin 1987, "Is the selected
+population the best?", Annals of Statistics 15: 456–461; the correction is for the other verdicts.)  With a baseline every other
+recipe is held against that, corrected for their number.  What is not shown to differ is a tie.
 Tests: tests/lab/test_verdicts.py.
 """
 
@@ -141,7 +142,7 @@ def _group(yardstick: Yardstick, scale: str, kept: dict[str, _Kept], items: int,
     reference = against if against is not None else figures[0].name if len(figures) > 1 else None
     comparisons: list[Comparison] = []
     if reference in shares and len(figures) > 1:
-        comparisons = _against(reference, [one.name for one in figures], shares, better)
+        comparisons = _against(reference, [one.name for one in figures], shares, better, chosen=against is None)
     of_items = len({item for _, _, found in kept.values() for item in found[0].items})
     seeds = len(figures[0].by_seed)
     winner = _winner(figures, comparisons, against)
@@ -162,10 +163,13 @@ def _beside(found: Sequence[Measured]) -> dict[str, float]:
     return {name: sum(one.beside[name] for one in found) / len(found) for name in names}
 
 
-def _against(reference: str, names: list[str], shares: dict[str, np.ndarray], better: int) -> list[Comparison]:
+def _against(
+    reference: str, names: list[str], shares: dict[str, np.ndarray], better: int, *, chosen: bool
+) -> list[Comparison]:  # fmt: skip
+    """``chosen``: the reference is the best of them by these figures."""
     spreads = {name: crossed.spread(shares[name] - shares[reference]) for name in names if name in shares and name != reference}
     p_values = {name: 1.0 if one.p_value is None else one.p_value for name, one in spreads.items()}
-    decided = dict(zip(p_values, crossed.holm(list(p_values.values())), strict=True))
+    decided = dict(zip(p_values, crossed.holm(list(p_values.values()), of_pairs=chosen), strict=True))
     found = []
     for name in names:
         if name == reference:
@@ -222,7 +226,8 @@ def _worse(yardstick: Yardstick) -> str:
 def _between(one: Comparison) -> str:
     if one.interval is None:
         return ""
-    return f" (difference {one.difference:+.3g}, {1 - one.level:.3g} interval {one.interval[0]:+.3g} to {one.interval[1]:+.3g})"
+    low, high = one.interval
+    return f" (difference {one.difference:+.3g}, {100 * (1 - one.level):.3g} % interval {low:+.3g} to {high:+.3g})"
 
 
 def _listed(words: list[str]) -> str:

@@ -44,15 +44,15 @@ def work(request: Request) -> None:
     """Train, and measure; what is done already is left as it is.  Raises what the run raises."""
     from telos import run, stages
 
-    folder, seed = Folder(Path(request.folder)), request.recipe.training.seed
+    folder, seed, budget = Folder(Path(request.folder)), request.recipe.training.seed, Budget.parse(request.budget)
     compute = folder.measured(request.name, seed) / COMPUTE
     if not compute.exists() or not folder.is_trained(request.name, seed):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder.path) as scratch:
             prepared = stages.prepare(request.recipe, Path(scratch), folder.shared)
             if not compute.exists():
                 compute.parent.mkdir(parents=True, exist_ok=True)
-                files.write_json(compute, {"flops_per_step": step_flops(request.recipe, prepared)})
-    recipe = Budget.parse(request.budget).within(request.recipe, files.read_facts(compute)["flops_per_step"])
+                files.write_json(compute, {"flops_per_step": step_flops(request.recipe, prepared, budget)})
+    recipe = budget.within(request.recipe, files.read_facts(compute)["flops_per_step"])
     result = run.train(recipe, folder.run(request.name, seed), time.time(), folder.shared)
     measure(request, folder, result.model)
 

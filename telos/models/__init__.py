@@ -7,7 +7,7 @@ Shape letters: B batch, T time, D width, H heads, K head size, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -93,6 +93,13 @@ class Model(Spec, family="telos.models", default="transformer"):
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> Any:
         """A fresh model over this vocabulary, its weights drawn from the generator keyed (seed, "weights")."""
         raise NotImplementedError
+
+    def setting_for(self, needs: Sequence[Pattern]) -> str:
+        """Settings of a recipe by which its model has one of these patterns, the first ones preferred."""
+        assert Model._default_kind is not None
+        other = Model.member(Model._default_kind)()
+        settled = bool(other.patterns & set(needs))
+        return f"model={other.kind()}" if settled else f"model={other.kind()} {other.setting_for(needs)}"
 
     def estimate(
         self,

@@ -12,6 +12,7 @@ Llama … says telos/models/hugging_face.  Tests: tests/models/test_transformer.
 """
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
@@ -174,6 +175,9 @@ class Transformer(Model):
         if self.architecture == "encoder_decoder" and self.num_encoder_layers is None:
             changes["num_encoder_layers"] = self.num_layers
         return self.replace(**changes)
+
+    def setting_for(self, needs: Sequence[Pattern]) -> str:
+        return next(f"model.architecture={name}" for need in needs for name, has in PATTERNS.items() if need in has)
 
     def build(self, vocabulary: Vocabulary, seed: int = 1) -> TransformerNetwork:
         return TransformerNetwork(self, vocabulary, seed)

@@ -170,7 +170,7 @@ class Objective(Spec, family="telos.objectives", default="causal"):
         if not model.patterns & set(self.needs):
             raise TelosError(f"objective '{self.kind()}' needs a model with {' or '.join(self.needs)} attention",
                              f"'{model.kind()}' has {', '.join(sorted(model.patterns))}",
-                             "choose another model or objective")  # fmt: skip
+                             f"set {model.setting_for(self.needs)}, or choose another objective")  # fmt: skip
         self.check_room(model)
         self.check_terms(model)
 

@@ -6,7 +6,7 @@
 
 Raffel et al. 2020, "Exploring the Limits of Transfer Learning" (T5), section 3.2.1 (encoder-decoder, prefix and plain language
 model as ways to train on the same pairs); Tay et al. 2023, "UL2", section 3.1.  Each source and each target ends with the end of
-text, which also stands before the first of each document.  Documents of a row are laid out one after another, and none sees
+text, and what begins every text stands before each document.  Documents of a row are laid out one after another, and none sees
 another.  Tests: tests/objectives/test_paired.py (every layout against a loop over documents; documents alone and together).
 """
 
@@ -79,7 +79,7 @@ class Paired(Objective):
         raise NotImplementedError
 
     def examples(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Example:
-        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text)
+        return arrange(self.pairs(row, rng, vocabulary), self.laid_out, vocabulary.end_of_text, vocabulary.begin_of_text)
 
     def weights(self, batch: Batch) -> Mapping[str, float]:
         return {"nll": float(batch["weights"].double().sum())}
@@ -108,60 +108,45 @@ class Paired(Objective):
 
 def pieces_of(row: Row, end_of_text: int) -> tuple[np.ndarray, np.ndarray, int]:
     """(tokens int64 without the ends of text, which piece of the row each is in, how many pieces): a piece is what the row has
-    of a document."""
+    of a document.  (`telos.objectives.kernels.pieces` is the same compiled, for objectives that need kernels in any case.)"""
     begins = np.empty(len(row.documents), bool)
     begins[:1] = True
     np.not_equal(row.documents[1:], row.documents[:-1], out=begins[1:])
-    pieces = np.cumsum(begins) - 1
+    pieces = begins.cumsum()
+    pieces -= 1
     kept = row.tokens != end_of_text
     return row.tokens[kept].astype(np.int64), pieces[kept], int(pieces[-1]) + 1 if len(pieces) else 0
 
 
-def arrange(pairs: Pairs, layout: Layout, end_of_text: int) -> Example:
+def arrange(pairs: Pairs, layout: Layout, end_of_text: int, begin_of_text: int) -> Example:
     """A row's example.  Segments count from 1: padding, which is 0, is no document's.
 
     Columns: ``tokens``, ``targets``, ``segments``, ``weights``; and ``source``, ``source_segments`` of an encoder-decoder, or
     ``prefix`` (bool: whether a token is seen by all of its segment).
     """
-    numbers = np.arange(pairs.documents)
-    ends = np.full(pairs.documents, end_of_text, np.int64)
-    sources, source_segments = _joined((pairs.sources, pairs.source_documents), (ends, numbers))
-    targets, target_segments = _joined((pairs.targets, pairs.target_documents), (ends, numbers))
+    from telos.objectives.kernels.layout import in_one_row, with_ends
+
+    sources, source_documents, targets, target_documents, count = pairs
     if layout == "encoder_decoder":
+        written, segments, before = with_ends(targets, target_documents, count, end_of_text, begin_of_text)
+        read, source_segments, _ = with_ends(sources, source_documents, count, end_of_text, begin_of_text)
         return {
-            "tokens": shifted(targets, target_segments, end_of_text),
-            "targets": targets,
-            "segments": (target_segments + 1).astype(np.int32),
-            "weights": np.ones(len(targets), np.float32),
-            "source": sources,
-            "source_segments": (source_segments + 1).astype(np.int32),
+            "tokens": before,
+            "targets": written,
+            "segments": segments,
+            "weights": np.ones(len(written), np.float32),
+            "source": read,
+            "source_segments": source_segments,
         }
-    both, places = _joined((sources, 2 * source_segments), (targets, 2 * target_segments + 1))
-    segments, is_target = places >> 1, (places & 1).astype(bool)
-    example = {
-        "tokens": shifted(both, segments, end_of_text),
-        "targets": both,
-        "segments": (segments + 1).astype(np.int32),
-        "weights": is_target.astype(np.float32),
-    }
-    if layout == "causal":
-        return example
-    prefix = np.empty(len(both), bool)
-    prefix[:1] = True
-    np.logical_or(~is_target[:-1], segments[1:] != segments[:-1], out=prefix[1:])
-    return example | {"prefix": prefix}
+    written, segments, before, weights, prefix = in_one_row(sources, source_documents, targets, target_documents, count,
+                                                            end_of_text, begin_of_text)  # fmt: skip
+    example = {"tokens": before, "targets": written, "segments": segments, "weights": weights}
+    return example | {"prefix": prefix} if layout == "prefix" else example
 
 
-def _joined(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and their places, sorted by place; of one place, those of the first come before those of the second."""
-    ids, places = (np.concatenate(parts) for parts in zip(first, second, strict=True))
-    order = np.argsort(places, kind="stable")
-    return ids[order], places[order]
-
-
-def shifted(ids: np.ndarray, segments: np.ndarray, end_of_text: int) -> np.ndarray:
-    """What stands before each id in its segment; the end of text before the first."""
+def shifted(ids: np.ndarray, segments: np.ndarray, begin_of_text: int) -> np.ndarray:
+    """What stands before each id in its segment; what begins a text before the first."""
     shifted = np.empty_like(ids)
-    shifted[:1] = end_of_text
-    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], end_of_text)
+    shifted[:1] = begin_of_text
+    shifted[1:] = np.where(segments[1:] == segments[:-1], ids[:-1], begin_of_text)
     return shifted

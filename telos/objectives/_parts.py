@@ -115,3 +115,9 @@ class PartOf:
                 kept[name] = kept[name] + fraction * value if name in kept else fraction * value
         self.model.penalties = kept
         return hidden
+
+    def penalize(self, penalties: "Mapping[str, Tensor]") -> None:
+        """What a part notes itself, of what it read, in the same share."""
+        weights_P = self.batch[WEIGHTS].sum(0)
+        fraction = float(weights_P[self.place] / weights_P.sum())
+        self.model.penalize({name: fraction * value for name, value in penalties.items()})

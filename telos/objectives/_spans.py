@@ -13,6 +13,8 @@ import numpy as np
 from telos.objectives._paired import Pairs
 from telos.tokens.vocabulary import Vocabulary
 
+_NONE = np.zeros(0, np.int64)
+
 
 def sentinel_names(count: int) -> tuple[str, ...]:
     return tuple(f"<|span_{i}|>" for i in range(count))
@@ -45,44 +47,31 @@ def spans_of(length: int, noise_density: float, mean_span: float) -> tuple[int, 
 
 def noise_mask(length: int, noise_density: float, mean_span: float, rng: np.random.Generator) -> np.ndarray:
     """bool (length,): where noise is.  It begins with a gap and ends with a span."""
+    from telos.objectives.kernels.spans import alternating
+
     noise, spans = spans_of(length, noise_density, mean_span)
     if not spans:
         return np.zeros(length, bool)
-    lengths = np.empty(2 * spans, np.int64)
-    lengths[::2], lengths[1::2] = composition(length - noise, spans, rng), composition(noise, spans, rng)
-    return np.repeat(np.arange(2 * spans) % 2 == 1, lengths)
+    gaps = cuts(length - noise, spans, rng)
+    return alternating(length, noise, gaps, cuts(noise, spans, rng))
 
 
-def composition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
-    """``parts`` positive numbers that add up to ``total``, each such list as likely as any other."""
-    ends = np.empty(parts + 1, np.int64)
-    ends[0], ends[-1] = 0, total
-    ends[1:-1] = np.sort(rng.permutation(total - 1)[: parts - 1]) + 1
-    return ends[1:] - ends[:-1]
+def cuts(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
+    """int64 (parts - 1,), in no order: behind which of ``total`` things a part ends and another begins, none of them empty; each
+    way as likely as any other."""
+    return rng.permutation(total - 1)[: parts - 1]
 
 
-def hidden_behind_sentinels(
-    ids: np.ndarray, documents: np.ndarray, count: int, noise: np.ndarray, sentinels: np.ndarray
+def hidden_behind_sentinels(  # noqa: PLR0917
+    ids: np.ndarray, documents: np.ndarray, count: int, noise: np.ndarray, sentinels: np.ndarray, leading: np.ndarray = _NONE
 ) -> Pairs:
     """Each span of noise becomes a sentinel in the source; the target is each sentinel and what it stands for.
 
     ``ids``, ``documents`` (n,): a row's tokens and which of its ``count`` documents each is in; a span ends where a document
     does, and each document numbers its sentinels from the first.  Spans beyond the number of sentinels stay as they are.
+    ``leading``: ids that each document's source begins with.
     """
-    begins = noise.copy()
-    begins[1:] &= ~noise[:-1] | (documents[1:] != documents[:-1])
-    places = np.flatnonzero(begins)
-    before = np.searchsorted(documents[places], np.arange(count))  # spans before each document
-    number = np.arange(len(places)) - before[documents[places]]
-    if len(number) and number.max() >= len(sentinels):
-        spans = np.cumsum(begins) - 1
-        noise = noise & (number[np.maximum(spans, 0)] < len(sentinels))
-        begins &= noise
-        places, number = places[number < len(sentinels)], number[number < len(sentinels)]
-    shown = np.where(begins, 0, ids)
-    shown[places] = sentinels[number]
-    in_source = ~noise | begins
-    copies = noise.astype(np.int64) + begins  # in the target: the sentinel, and the token itself
-    targets = np.repeat(ids, copies)
-    targets[(np.cumsum(copies) - copies)[places]] = sentinels[number]
-    return Pairs(shown[in_source], documents[in_source], targets, np.repeat(documents, copies), count)
+    from telos.objectives.kernels.spans import hidden_behind
+
+    read, read_in, written, written_in = hidden_behind(ids, documents, count, noise, sentinels, leading)
+    return Pairs(read, read_in, written, written_in, count)

@@ -27,6 +27,7 @@ from telos.objectives._pooled import Pooling, pool
 
 MOST_SCALE = 100.0
 """A temperature that is learned stays above 1 ÷ this (Radford et al. 2021, "CLIP", section 2.5)."""
+_MOST_LOG_SCALE = math.log(MOST_SCALE)
 
 
 class Reader:
@@ -90,9 +91,11 @@ class Head(nn.Module):
         return vectors_BD if self.projection is None else self.projection(vectors_BD)
 
     def scale(self) -> Tensor:
-        """1 ÷ τ."""
+        """1 ÷ τ.  What is learned is itself kept within its bound: beyond it there is no slope that would lead back."""
         assert self.log_scale is not None
-        return self.log_scale.exp().clamp(max=MOST_SCALE)
+        with torch.no_grad():
+            self.log_scale.clamp_(max=_MOST_LOG_SCALE)
+        return self.log_scale.exp()
 
     def roles(self) -> dict[str, str]:
         return {name: "vector" if name == "log_scale" else "head" for name, _ in self.named_parameters()}

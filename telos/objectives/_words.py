@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from telos.objectives._paired import pieces_of
 from telos.tokens.batches import Row
 from telos.tokens.marks import WORD
 
@@ -36,16 +35,11 @@ class Words(NamedTuple):
     pieces: np.ndarray
 
 
-def words_of(row: Row, end_of_text: int) -> Words:
-    """The words of a row that has marks."""
-    marks = marks_of(row)
-    places = np.flatnonzero(row.tokens != end_of_text)
-    _, pieces, _ = pieces_of(row, end_of_text)
-    begins = (marks[places] & WORD).astype(bool)
-    begins[:1] = True
-    begins[1:] |= pieces[1:] != pieces[:-1]
-    first = np.flatnonzero(begins)
-    return Words(places, np.append(first, len(places)), pieces[first])
+def words_of(row: Row, end_of_text: int, mark: int = WORD) -> Words:
+    """The words of a row that has marks, or what another mark says begins."""
+    from telos.objectives.kernels.pieces import words
+
+    return Words(*words(row.tokens, row.documents, marks_of(row), mark, end_of_text))
 
 
 def marks_of(row: Row) -> np.ndarray:
@@ -77,27 +71,8 @@ def draw_words(words: Words, most: int, rng: np.random.Generator) -> np.ndarray:
 
 def draw_spans(words: Words, most: int, rng: np.random.Generator) -> np.ndarray:
     """bool (W,): spans of words of at most ``most`` tokens in all."""
-    total, count = len(words.places), len(words.pieces)
-    edges = words.edges.tolist()
-    of = np.repeat(np.arange(count), words.edges[1:] - words.edges[:-1]).tolist()
-    behind = np.searchsorted(words.pieces, words.pieces, side="right").tolist()  # where each word's document ends
-    lengths = (np.searchsorted(_LENGTHS_BELOW, rng.random(total), side="right") + 1).tolist()
-    anchors = rng.permutation(total).tolist()
-    chosen, left = bytearray(count), most
-    for anchor, length in zip(anchors, lengths, strict=True):
-        first = of[anchor]
-        for word in range(first, min(first + length, behind[first])):
-            if chosen[word]:
-                if word == first:
-                    break  # the token is hidden already
-                continue
-            size = edges[word + 1] - edges[word]
-            if size > left:
-                break
-            chosen[word] = 1
-            left -= size
-        if left <= 0:
-            break
-    if left == most and anchors:
-        chosen[of[anchors[0]]] = 1
-    return np.frombuffer(chosen, np.uint8).astype(bool)
+    from telos.objectives.kernels.words import spans_of_words
+
+    lots = rng.random(len(words.places))
+    anchors = rng.permutation(len(words.places))
+    return spans_of_words(words.edges, words.pieces, anchors, lots, _LENGTHS_BELOW, most)

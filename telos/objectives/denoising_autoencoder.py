@@ -17,9 +17,9 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from telos.objectives._paired import Paired, Pairs, pieces_of
-from telos.objectives._spans import composition, most
-from telos.objectives._words import marks_of
+from telos.objectives._paired import Paired, Pairs
+from telos.objectives._spans import cuts, most
+from telos.objectives._words import words_of
 from telos.objectives.masked import MASK
 from telos.tokens.batches import Row
 from telos.tokens.marks import SENTENCE
@@ -68,11 +68,13 @@ class DenoisingAutoencoder(Paired):
         return max(source, target) if self.layout == "encoder_decoder" else source + target
 
     def pairs(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Pairs:
-        text, documents, count = pieces_of(row, vocabulary.end_of_text)
+        from telos.objectives.kernels.pieces import pieces
+
+        text, documents, count = pieces(row.tokens, row.documents, vocabulary.end_of_text)
         source, places = text, documents
         if self.permute_sentences:
-            marked = marks_of(row)[row.tokens != vocabulary.end_of_text] & SENTENCE
-            source = source[permuted(marked.astype(bool), documents, rng)]
+            sentences = words_of(row, vocabulary.end_of_text, SENTENCE)
+            source = source[permuted(sentences.edges, sentences.pieces, rng)]
         if deleted := max(0, min(round(self.deletion * len(text)), len(text) - 1)):
             kept = np.ones(len(text), bool)
             kept[rng.permutation(len(text))[:deleted]] = False
@@ -85,19 +87,14 @@ class DenoisingAutoencoder(Paired):
         return Pairs(source, places, text, documents, count)
 
 
-def permuted(begins: np.ndarray, documents: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def permuted(edges: np.ndarray, documents: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Where to take each token from (n,), the sentences of each document in random order.
 
-    ``begins`` (n,) bool: where sentences begin; where a document does, one begins in any case.  ``documents`` (n,), rising.
+    ``edges`` (S + 1,): where each sentence begins, and n.  ``documents`` (S,), rising: which document each is in.
     """
-    begins = begins.copy()
-    begins[:1] = True
-    begins[1:] |= documents[1:] != documents[:-1]
-    first = np.flatnonzero(begins)
-    order = np.lexsort((rng.random(len(first)), documents[first]))
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return np.argsort(rank[np.cumsum(begins) - 1], kind="stable")
+    from telos.objectives.kernels.pieces import in_order
+
+    return in_order(edges, np.lexsort((rng.random(len(documents)), documents)))
 
 
 def infilled(  # noqa: PLR0917
@@ -109,36 +106,23 @@ def infilled(  # noqa: PLR0917
     """
     if not hidden:
         return ids, documents
-    lengths = np.zeros(0, np.int64)
-    while lengths.sum() < hidden:
-        lengths = np.append(lengths, rng.poisson(mean_span, int(1.5 * hidden / mean_span) + 2))
-    through = np.cumsum(lengths)
-    last = int(np.searchsorted(through, hidden))
-    lengths, through = lengths[: last + 1], through[: last + 1]
-    lengths[-1] -= through[-1] - hidden
-    spans = lengths[lengths > 0]
-    # Gaps of no token are allowed: compositions of the rest and one more for each, less these.
-    gaps = composition(len(ids) - hidden + len(spans) + 1, len(spans) + 1, rng) - 1
-    begins = np.zeros(len(ids), bool)
-    starts = np.cumsum(gaps[:-1] + np.append(0, spans[:-1]))
-    begins[starts] = True
-    edges = np.zeros(len(ids) + 1, np.int8)
-    edges[starts] += 1
-    edges[starts + spans] -= 1  # where another span may begin
-    inside = np.cumsum(edges[:-1]) > 0
-    begins[1:] |= inside[1:] & (documents[1:] != documents[:-1])
-    shown = ~inside | begins
-    source, places = np.where(begins, mask, ids)[shown], documents[shown]
-    extra = min(len(lengths) - len(spans), len(ids) - len(source))
+    from telos.objectives.kernels.infilling import behind_masks, cut_to, put_in
+
+    at_once = int(1.5 * hidden / mean_span) + 2
+    lengths = rng.poisson(mean_span, at_once)
+    spans, empty, enough = cut_to(lengths, hidden)
+    while not enough:
+        lengths = np.append(lengths, rng.poisson(mean_span, at_once))
+        spans, empty, enough = cut_to(lengths, hidden)
+    gaps = cuts(len(ids) - hidden + len(spans) + 1, len(spans) + 1, rng)
+    source, places = behind_masks(ids, documents, spans, gaps, mask)
+    extra = min(empty, len(ids) - len(source))
     if not extra:
         return source, places
-    at = np.sort(rng.integers(len(source) + 1, size=extra))
-    kept = np.ones(len(source) + extra, bool)
-    kept[at + np.arange(extra)] = False
-    wide, in_document = np.full(len(kept), mask), np.empty(len(kept), np.int64)
-    wide[kept], in_document[kept] = source, places
-    in_document[~kept] = places[np.minimum(at, len(places) - 1)]
-    return wide, in_document
+    # The same numbers either way; one costs a quarter of an array of one.
+    end = len(source) + 1
+    before = np.array([rng.integers(end) for _ in range(extra)]) if extra < 4 else rng.integers(end, size=extra)
+    return put_in(source, places, before, mask)
 
 
 def rotated(documents: np.ndarray, count: int, share: float, rng: np.random.Generator) -> np.ndarray:

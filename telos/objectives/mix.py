@@ -120,6 +120,11 @@ class Mix(Objective):
         _refuse_no_weight(self.parts)
         return self
 
+    @property
+    def changes_over(self) -> str | None:
+        """What the parts' weights are given over; None where they stand still."""
+        return next((part.weight.begin.unit for part in self.parts if isinstance(part.weight, Ramp)), None)
+
     # -- what is asked of the model and of the text -------------------------------------------------------------------
 
     @property
@@ -220,7 +225,7 @@ class Mix(Objective):
         return self._for_all([1.0] * len(self.parts), row, rng, vocabulary)
 
     def at(self, progress: Progress, rng: np.random.Generator) -> Maker:
-        unit = _unit(self.parts)
+        unit = self.changes_over
         done = 0.0 if unit is None else getattr(progress, unit)
         if math.isnan(done):
             raise TelosError("weights that follow the share of training need a budget in steps, tokens or epochs",
@@ -337,11 +342,6 @@ def _chosen(weights: list[float], lot: int) -> int:
     """The part that a lot of 128 bits falls to, each as often as it weighs."""
     ends = np.cumsum(weights)
     return min(int(np.searchsorted(ends, lot / 2**128 * ends[-1], side="right")), int(np.flatnonzero(weights)[-1]))
-
-
-def _unit(parts: tuple[Part, ...]) -> str | None:
-    """What the parts' weights are given over; None where they stand still."""
-    return next((part.weight.begin.unit for part in parts if isinstance(part.weight, Ramp)), None)
 
 
 def _refuse_no_weight(parts: tuple[Part, ...]) -> None:

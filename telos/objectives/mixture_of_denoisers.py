@@ -8,13 +8,15 @@ Tay et al. 2023, "UL2: Unifying Language Learning Paradigms", section 3.1 and ta
 Tests: tests/objectives/test_mixture_of_denoisers.py (the table's densities and spans, recoverability, shares of each denoiser).
 """
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from telos.foundation.spec import Spec
-from telos.objectives._paired import Paired, Pairs, pieces_of
+from telos.objectives._paired import Paired, Pairs
 from telos.objectives._spans import hidden_behind_sentinels, most, noise_mask, sentinel_ids, sentinel_names, spans_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -96,18 +98,15 @@ class MixtureOfDenoisers(Paired):
         return most(2 * context_length, lambda raw: room(raw) <= context_length)
 
     def pairs(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Pairs:
-        weights = np.cumsum([denoiser.weight for denoiser in self.denoisers])
-        denoiser = self.denoisers[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
-        ids, documents, count = pieces_of(row, vocabulary.end_of_text)
+        from telos.objectives.kernels.pieces import pieces
+
+        weights = [*accumulate(denoiser.weight for denoiser in self.denoisers)]
+        denoiser = self.denoisers[bisect_right(weights, rng.random() * weights[-1])]
+        ids, documents, count = pieces(row.tokens, row.documents, vocabulary.end_of_text)
         noise = denoiser.mask(documents, count, rng)
-        pairs = hidden_behind_sentinels(ids, documents, count, noise, sentinel_ids(vocabulary, self.max_spans))
-        if not self.mode_tokens:
-            return pairs
-        begins = np.searchsorted(pairs.source_documents, np.arange(count))
-        return pairs._replace(
-            sources=np.insert(pairs.sources, begins, vocabulary.specials[_mode_name(denoiser.mode)]),
-            source_documents=np.insert(pairs.source_documents, begins, np.arange(count)),
-        )
+        modes = [vocabulary.specials[_mode_name(denoiser.mode)]] if self.mode_tokens else []
+        return hidden_behind_sentinels(ids, documents, count, noise, sentinel_ids(vocabulary, self.max_spans),
+                                       np.array(modes, np.int64))  # fmt: skip
 
 
 def _mode_name(mode: Mode) -> str:

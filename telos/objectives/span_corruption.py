@@ -11,7 +11,7 @@ Tests: tests/objectives/test_span_corruption.py (T5's lengths and sentinels; sou
 import numpy as np
 from pydantic import Field
 
-from telos.objectives._paired import Paired, Pairs, pieces_of
+from telos.objectives._paired import Paired, Pairs
 from telos.objectives._spans import hidden_behind_sentinels, most, noise_mask, sentinel_ids, sentinel_names, spans_of
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import Vocabulary
@@ -43,6 +43,8 @@ class SpanCorruption(Paired):
         return max(source, target) if self.layout == "encoder_decoder" else source + target
 
     def pairs(self, row: Row, rng: np.random.Generator, vocabulary: Vocabulary) -> Pairs:
-        ids, documents, count = pieces_of(row, vocabulary.end_of_text)
+        from telos.objectives.kernels.pieces import pieces
+
+        ids, documents, count = pieces(row.tokens, row.documents, vocabulary.end_of_text)
         noise = noise_mask(len(ids), self.noise_density, self.mean_span, rng)
         return hidden_behind_sentinels(ids, documents, count, noise, sentinel_ids(vocabulary, self.max_spans))

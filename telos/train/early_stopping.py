@@ -19,6 +19,7 @@ from pydantic import Field
 from telos.foundation.errors import TelosError, nearest
 from telos.foundation.progress import say
 from telos.foundation.spec import Spec
+from telos.foundation.units import figure_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,7 +92,7 @@ class Best:
             return
         self.waited += 1
         if self.gives_up:
-            figure = self.name.replace("_", " ")
+            figure = figure_name(self.name)
             say(f"training ends after step {step}: validation {figure} is no better than at step {self.step} "
                 f"({self.value:.4g})")  # fmt: skip
 

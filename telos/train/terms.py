@@ -40,6 +40,9 @@ class Terms:
             raise TelosError(f"a teacher must be a model with {lacking[0]} attention, as the objective asks it",
                              f"it has {', '.join(sorted(self.teacher.spec.patterns))}",
                              "give another folder as the term's teacher")  # fmt: skip
+        for term in terms:
+            if term.beside == "teacher":
+                term.check_companion(asked, self.teacher)
         self.means: Tensor | None = None
 
     @classmethod

@@ -24,3 +24,13 @@ def test_steps_are_for_unmasking_alone(telos, texts, tmp_path):
     must, found, _ = telos.refuses("generate", tmp_path / "r" / "model", "--steps", "4")
     assert must == "--steps is for a model that writes by unmasking"
     assert found.endswith("writes from left to right")
+
+
+def test_a_model_that_only_fills_gaps_is_measured_instead(telos, texts, tmp_path):
+    words = [*telos.small, "objective=masked", "train.budget=2 steps", "evaluate.baselines=false"]
+    telos.answer("run", texts, *words, "--out", tmp_path / "r")
+    for asked in (["generate", tmp_path / "r" / "model", "--steps", "4"], ["score", tmp_path / "r" / "model", texts]):
+        must, found, fix = telos.refuses(*asked)
+        assert must == "a model must have learned the likelihood of text to be scored or to write"
+        assert found.endswith("was trained with objective=masked alone")
+        assert fix.startswith("measure it (telos evaluate ")

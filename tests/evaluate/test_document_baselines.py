@@ -26,6 +26,6 @@ def test_no_difference_is_not_shown_to_be_one():
 
 def test_the_table():
     found = table(0.8, (0.7, 0.9), [against("it", "the other", "span_f1", OURS, OURS, WEIGHTS, higher_is_better=True)])
-    assert (found["title"], found["rows"][0]) == ("Span f1", ["this model", "0.800", "0.700 to 0.900", ""])
+    assert (found["title"], found["rows"][0]) == ("F1 of spans", ["this model", "0.800", "0.700 to 0.900", ""])
     assert found["rows"][1][:2] == ["the other", "0.800"]
     assert (shown(None), between(None)) == ("", "")

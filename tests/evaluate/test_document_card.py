@@ -11,7 +11,7 @@ TABLE = {"title": "By class", "columns": ["class", "F1"], "rows": [["a|b", "0.50
 
 def test_figures_in_words():
     assert figures(HEADLINE) == ["accuracy 0.812 (95 % interval 0.750 to 0.870, 188 held-out documents)",
-                                 "nats per label 0.500 (188 held-out documents)"]  # fmt: skip
+                                 "0.500 nats per label (188 held-out documents)"]  # fmt: skip
 
 
 def test_a_classifiers_card():

@@ -53,6 +53,22 @@ def test_settings_beside_a_new_kind_stand_wherever_they_are_given():
         assert overrides.apply({}, words)["tokenizer"] == {"kind": "bpe", "vocab_size": 400}
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["objective.mask_fraction=0.4", "objective=masked"], {"kind": "masked", "mask_fraction": 0.4}),
+        (["objective.kind=masked", "objective.mask_fraction=0.4", "objective=causal"], {"kind": "causal", "mask_fraction": 0.4}),
+        (["objective.terms=[z_loss]", "objective={kind: mix, by: sum}"], {"kind": "mix", "by": "sum", "terms": ["z_loss"]}),
+        (["objective.by=row", "objective={kind: mix, by: sum}"], {"kind": "mix", "by": "sum"}),
+        (["objective=masked", "objective=prefix"], "prefix"),
+        (["objective.terms.0.amount=0.2", "objective=prefix"], {"kind": "prefix", "terms": [{"amount": 0.2}]}),
+    ],
+)
+def test_a_short_form_or_a_whole_group_loses_no_setting_that_was_given_before(words, found):
+    data = {"objective": {"kind": "infill", "rate": 0.5, "terms": [{"amount": 0.1}]}}
+    assert overrides.apply(data, words)["objective"] == found
+
+
 def test_a_group_without_a_kind_is_of_the_default_kind():
     data, kinds = {"model": {"num_layers": 6}}, {"model": "transformer"}
     assert overrides.apply(data, ["model.kind=transformer"], kinds)["model"] == {"kind": "transformer", "num_layers": 6}

@@ -50,3 +50,10 @@ def test_neighbouring_keys_are_uncorrelated():
     firsts = np.array([generator(1, "step", step).standard_normal() for step in range(4001)])
     assert abs((firsts[1:] * firsts[:-1]).mean()) < 3.3 / np.sqrt(4000)
     assert abs(firsts.mean()) < 3.3 / np.sqrt(4001)
+
+
+def test_a_generator_is_philox_with_this_key():
+    for place in ((), (0,), (7, 2**40)):
+        ours, numpys = generator(3, "rows", *place), np.random.Generator(np.random.Philox(key=key(3, "rows", *place)))
+        assert ours.bit_generator.random_raw(9).tolist() == numpys.bit_generator.random_raw(9).tolist()
+        assert ours.permutation(50).tolist() == numpys.permutation(50).tolist()

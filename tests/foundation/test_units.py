@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from telos.foundation.units import Duration, format_bytes, format_count, format_seconds, parse_bytes
+from telos.foundation.units import Duration, figure, figure_name, format_bytes, format_count, format_seconds, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,14 @@ def test_bytes_and_times_are_shown():
     assert [format_bytes(n) for n in (0, 999, 12_345_678, 4e9)] == ["0 B", "999 B", "12.3 MB", "4 GB"]
     assert [format_seconds(s) for s in (0.04, 9.94, 10, 59.4, 59.6, 75.2, 3599.6, 3661, 90000)] == [
         "0.0s", "9.9s", "10s", "59s", "1m 00s", "1m 15s", "1h 00m", "1h 01m", "25h 00m"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("accuracy", "accuracy 0.812"), ("nats_per_target_token", "0.812 nats per target token"), ("r_squared", "R² 0.812"),
+     ("nats_per_token_bound", "0.812 nats per token, an upper bound"), ("spearman", "Spearman's correlation 0.812"),
+     ("sentence_order.nats_per_pair", "sentence order: 0.812 nats per pair"), ("masked.accuracy", "masked: accuracy 0.812")],
+)  # fmt: skip
+def test_figures_are_told_in_words(name, text):
+    assert figure(name, 0.8123) == text
+    assert figure_name(name) == text.replace(" 0.812", "").replace("0.812 ", "")

@@ -78,6 +78,57 @@ def test_a_second_network_counts(texts, tmp_path):
     assert step_flops(two, prepared) > 1.2 * step_flops(one, prepared)
 
 
+SMALL = {"kind": "transformer", "num_layers": 1, "hidden_size": 16, "num_heads": 2, "context_length": 16, "dropout": 0.1}
+
+
+def test_what_a_term_asks_for_counts(texts, tmp_path):
+    plain, smooth, twice = (recipe(texts, model=SMALL, objective={"kind": "causal", "terms": terms})
+                            for terms in ([], ["label_smoothing"], ["r_drop"]))  # fmt: skip
+    prepared = prepare(plain, tmp_path)
+    one = step_flops(plain, prepared)
+    assert step_flops(smooth, prepared) == pytest.approx(one, rel=0.2)  # the output layer once more for the gradient, or not
+    assert step_flops(twice, prepared) > 1.7 * one
+
+
+def mixed(*weights, by="step"):
+    objectives = ("causal", {"kind": "multi_token", "tokens": 3})
+    return {"kind": "mix", "by": by,
+            "parts": [{"objective": one, "weight": weight} for one, weight in zip(objectives, weights, strict=True)]}  # fmt: skip
+
+
+def test_a_mix_counts_its_parts_in_their_shares(texts, tmp_path):
+    """Whatever part the first step is drawn for."""
+    runs = [recipe(texts, model=SMALL, objective=one) for one in ("causal", {"kind": "multi_token", "tokens": 3})]
+    prepared = prepare(runs[0], tmp_path)
+    first, second = (step_flops(run, prepared) for run in runs)
+    assert second > 1.2 * first
+    for seed in (1, 2, 3, 4):
+        for by, wanted in (
+            ("step", 0.75 * first + 0.25 * second),
+            ("row", 0.75 * first + 0.25 * second),
+            ("sum", first + second),
+        ):
+            run = recipe(texts, model=SMALL, objective=mixed(3, 1, by=by), train={"batch_tokens": 64, "seed": seed})
+            assert step_flops(run, prepared) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("budget", ["1e9 FLOPs", "5M tokens"])
+def test_weights_that_change_count_over_the_whole_budget(texts, tmp_path, budget):
+    budget = Budget.parse(budget)
+    share = recipe(texts, model=SMALL, objective=mixed(1, {"first": 0, "last": 1, "begin": "0%", "end": "50%"}, by="sum"))
+    prepared = prepare(share, tmp_path)
+    alone = [step_flops(recipe(texts, model=SMALL, objective=mixed(*weights)), prepared) for weights in ((1, 0), (0, 1))]
+    # From the first moment on the second has a weight; in its steps only from the 40th on.
+    assert step_flops(share, prepared, budget) == pytest.approx(sum(alone), rel=1e-9)
+    late = recipe(
+        texts, model=SMALL, objective=mixed(1, {"first": 0, "last": 1, "begin": "40 steps", "end": "90 steps"}, by="sum")
+    )
+    found = step_flops(late, prepared, budget)
+    steps = budget.value / (found if budget.unit == "FLOPs" else 64)
+    assert found == pytest.approx(alone[0] + max(0, 1 - 40.5 / steps) * alone[1], rel=0.02)
+    assert step_flops(late, prepared, Budget.parse("3m")) is None
+
+
 def test_a_family_without_matrix_products(texts, tmp_path):
     run = recipe(texts, model={"kind": "softmax_regression", "window": 2, "context_length": 16})
     prepared = prepare(run, tmp_path)

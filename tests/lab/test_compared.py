@@ -40,7 +40,10 @@ def test_a_scale_of_one_has_no_winner():
 
 def test_correction_is_stated():
     results = {"甲": runs(2.0, number=1), "long-name": runs(1.5, number=2)}
-    assert "Differences of the best against each other are corrected for their number (Holm, 5 %" in described(results).describe()
+    assert (
+        "Differences of the best against each other are corrected for the number of pairs (Holm, 5 %"
+        in described(results).describe()
+    )
     said = described(results, against="甲").describe()
     assert "Differences against 甲 are corrected" in said
     assert "long-name is better than 甲." in said

@@ -122,6 +122,13 @@ def test_why_there_is_nothing_comes_back_too(tmp_path):
     assert folder.result(yardstick, materials, "a", 1) == "it gives no likelihood"
 
 
+def test_a_judge_without_weights_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    assert refused(Materials(judge=str(tmp_path)).fingerprint)[:2] == (
+        "a model must be a folder with config.json and model.safetensors", f"no model.safetensors in {tmp_path}"
+    )  # fmt: skip
+
+
 def test_materials_that_are_not_there_are_refused(tmp_path):
     assert refused(Materials(pairs=str(tmp_path / "no.jsonl")).fingerprint)[0] == "--pairs must be a file"
     assert refused(Materials(judge=str(tmp_path)).fingerprint) == (

@@ -1,5 +1,7 @@
 """Contrastive vectors: the loss by NumPy, pooling by loops, parts and splits, what is left out, what is measured and refused."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,9 @@ from telos.models.ngram import NGram
 from telos.models.softmax_regression import SoftmaxRegression
 from telos.models.transformer import Transformer
 from telos.objectives import collate
+from telos.objectives._vectors import Head
 from telos.objectives.contrastive import Contrastive
+from telos.objectives.mix import Mix
 from telos.tokens.batches import Row
 from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
 from telos.train.gradients import accumulate
@@ -254,6 +258,31 @@ def test_penalties_count_once_however_texts_are_read():
     assert found[0] == pytest.approx(found[1], rel=1e-5)
     assert found[0] == pytest.approx(found[2], rel=0.5)
     assert found[0] > 0
+
+
+def test_penalties_of_two_parts_of_a_mix_count_in_their_shares():
+    spec = TRANSFORMER.replace(experts=Experts(num_experts=2, experts_per_token=1))
+    alone = Contrastive(group=8)
+    both = Mix(by="sum", parts=[{"objective": alone, "name": "a"}, {"objective": alone, "name": "b"}])
+    found = []
+    for objective in (alone, both):
+        model, batch = trainable(objective, spec, training=True), batch_of(objective)
+        losses = accumulate(model, objective, batch, [slice(0, 8)], seed=1, step=0)
+        found.append(losses.loss - sum(losses.terms.values()))
+    assert found[0] > 0
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_a_temperature_at_its_bound_can_come_back():
+    """However far a step went beyond it: the gradient there is that of the bound."""
+    head = Head(8, None, 0.05)
+    with torch.no_grad():
+        head.log_scale.fill_(math.log(150))
+    scale = head.scale()
+    scale.backward()
+    assert scale.item() == pytest.approx(100)
+    assert head.log_scale.grad.item() == pytest.approx(100)
+    assert head.log_scale.item() == pytest.approx(math.log(100))
 
 
 @pytest.mark.parametrize("split", [[slice(0, 4), slice(4, 8)], [slice(i, i + 2) for i in range(0, 8, 2)]])

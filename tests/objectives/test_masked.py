@@ -32,6 +32,7 @@ def test_it_appends_its_token_and_needs_a_model_that_looks_both_ways():
         Masked().check(Seq2Seq())
     assert error.value.must == "objective 'masked' needs a model with bidirectional attention"
     assert error.value.found == "'seq2seq' has encoder_decoder"
+    assert error.value.fix == "set model=transformer, or choose another objective"
 
 
 @pytest.mark.parametrize("fraction", [0.15, 0.4, 0.9])

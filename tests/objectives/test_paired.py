@@ -11,9 +11,10 @@ from telos.models.seq2seq import Seq2Seq
 from telos.models.transformer import Transformer
 from telos.objectives import collate
 from telos.objectives._paired import Pairs, arrange, pieces_of
+from telos.objectives.kernels.pieces import pieces
 from telos.objectives.span_corruption import SpanCorruption
 from telos.tokens.batches import Row
-from telos.tokens.vocabulary import END_OF_TEXT, Vocabulary
+from telos.tokens.vocabulary import BEGIN_OF_TEXT, END_OF_TEXT, Vocabulary
 
 END = 40
 LAYOUTS = ("encoder_decoder", "prefix", "causal")
@@ -46,16 +47,30 @@ def _by_hand(sources, targets, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_begins_a_text_elsewhere_begins_it_here(layout):
+    """A tokenizer may have a token of its own for that: it is what a model reads first when it is asked for an answer."""
+    whole = arrange(_pairs(SOURCES, TARGETS), layout, END, END + 1)
+    firsts = np.flatnonzero(np.diff(whole["segments"], prepend=0))
+    assert whole["tokens"][firsts].tolist() == [END + 1] * 3
+    assert (whole["tokens"] == END + 1).sum() == 3
+    objective = SpanCorruption(layout=layout, max_spans=2)
+    vocabulary = Vocabulary(40, "test", {END_OF_TEXT: 40, BEGIN_OF_TEXT: 41}).with_specials(objective.special_tokens())
+    row = Row(np.arange(9, dtype=np.uint16), 40, np.zeros(9, np.int64), 0)
+    assert objective.examples(row, np.random.default_rng(0), vocabulary)["tokens"][0] == vocabulary.begin_of_text
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_each_layout_is_that_of_a_loop_over_documents(layout, count):
-    example = arrange(_pairs(SOURCES[:count], TARGETS[:count]), layout, END)
+    example = arrange(_pairs(SOURCES[:count], TARGETS[:count]), layout, END, END)
     assert {name: column.tolist() for name, column in example.items()} == _by_hand(SOURCES[:count], TARGETS[:count], layout)
 
 
 def test_a_piece_is_what_a_row_has_of_a_document():
     row = Row(np.array([5, END, 6, 7, END, END, 8], np.uint16), END, np.array([3, 3, 9, 9, 9, 2, 4]), 0)
-    ids, pieces, count = pieces_of(row, END)
-    assert (ids.tolist(), pieces.tolist(), count) == ([5, 6, 7, 8], [0, 1, 1, 3], 4)
+    for ids, places, count in (pieces_of(row, END), pieces(row.tokens, row.documents, END)):
+        assert (ids.tolist(), places.tolist(), count) == ([5, 6, 7, 8], [0, 1, 1, 3], 4)
+        assert ids.dtype == places.dtype == np.int64
 
 
 MODELS = {
@@ -78,8 +93,8 @@ def test_documents_of_a_row_are_read_as_they_are_alone(layout):
         batch = collate(examples)
         return float(objective.loss(network, batch, np.random.default_rng(0)).terms["nll"][0].detach())
 
-    together = arrange(_pairs(SOURCES, TARGETS), layout, END)
-    alone = [arrange(_pairs([s], [t]), layout, END) for s, t in zip(SOURCES, TARGETS, strict=True)]
+    together = arrange(_pairs(SOURCES, TARGETS), layout, END, END)
+    alone = [arrange(_pairs([s], [t]), layout, END, END) for s, t in zip(SOURCES, TARGETS, strict=True)]
     assert loss([together]) == pytest.approx(sum(loss([one]) for one in alone), rel=1e-5)
     assert loss([together, *alone]) == pytest.approx(2 * loss([together]), rel=1e-5)
     measured = objective.measure(network, collate([together, *alone]), np.random.default_rng(0))["nats_per_target_token"]
@@ -107,7 +122,7 @@ def test_what_a_target_says_is_seen_by_no_token_before_it():
     objective = SpanCorruption(layout="prefix")
     vocabulary = Vocabulary(END, "test", {END_OF_TEXT: END}).with_specials(objective.special_tokens())
     network = MODELS["prefix"].build(vocabulary, 1).eval()
-    example = arrange(_pairs([[1, 2, 3]], [[6, 7, 8]]), "prefix", END)
+    example = arrange(_pairs([[1, 2, 3]], [[6, 7, 8]]), "prefix", END, END)
     changed = {name: column.copy() for name, column in example.items()}
     changed["tokens"][-1] = 9
     with torch.no_grad():

@@ -6,6 +6,7 @@ import torch
 
 from telos.foundation.errors import TelosError
 from telos.models import Inputs
+from telos.models.lstm import LSTM
 from telos.models.ngram import NGram
 from telos.models.seq2seq import Seq2Seq
 from telos.models.transformer import Transformer
@@ -120,6 +121,10 @@ def test_bad_input_is_refused():
     with pytest.raises(TelosError) as error:
         SequenceToSequence().check(Transformer())
     assert error.value.must == "objective 'sequence_to_sequence' needs a model with encoder_decoder attention"
+    assert error.value.fix == "set model.architecture=encoder_decoder, or choose another objective"
+    with pytest.raises(TelosError) as error:
+        SequenceToSequence().check(LSTM())
+    assert error.value.fix == "set model=transformer model.architecture=encoder_decoder, or choose another objective"
     with pytest.raises(TelosError) as error:
         SequenceToSequence().check(NGram())
     assert error.value.found == "'ngram' learns by counting"

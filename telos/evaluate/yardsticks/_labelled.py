@@ -37,7 +37,8 @@ class Labelled:
             raise TelosError("a labelled set must have texts of at least two classes",
                              f"{len(labels)}{': ' * bool(labels)}{', '.join(labels)}",
                              "give another file, or name the field with the class (--label-field NAME)")  # fmt: skip
-        classes = np.array([labels.index(str(raw.metadata["label"])) for raw in found])
+        numbers = {name: number for number, name in enumerate(labels)}
+        classes = np.array([numbers[str(raw.metadata["label"])] for raw in found])
         return cls([raw.text for raw in found], classes, labels)
 
     def split(self, training: int, test: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

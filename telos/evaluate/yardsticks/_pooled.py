@@ -1,7 +1,8 @@
 """One vector a text: the mean of a network's last values over the text, read as the network was trained to read.
 
     causal            behind what begins every text, each token seeing those before it
-    bidirectional     masked, permuted and detecting networks, and those that were trained with a prefix
+    bidirectional     masked, permuted and detecting networks, those that were trained with a prefix, and those that learned of
+                      whole texts (classes, pairs …) in both directions, these behind what begins every text
     encoder_decoder   the text as source; the first value of the decoder
 
 Ni et al. 2022, "Sentence-T5" (arXiv:2108.08877), section 3.1 (mean, and the first value of the decoder).
@@ -17,7 +18,6 @@ from telos.evaluate.yardsticks._rows import padded
 from telos.evaluate.yardsticks._subject import Subject
 from telos.models import Inputs, Pattern
 from telos.objectives._paired import Paired
-from telos.objectives.prefix import Prefix
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +37,10 @@ def pattern_of(subject: Subject) -> Pattern:
     patterns, objective = subject.model.spec.patterns, subject.objective
     if "encoder_decoder" in patterns:
         return "encoder_decoder"
-    both = subject.way in ("masked", "permuted", "detection")
-    both |= isinstance(objective, Prefix) or (isinstance(objective, Paired) and objective.layout == "prefix")
+    if isinstance(objective, Paired):
+        both = objective.layout == "prefix"
+    else:
+        both = objective is not None and objective.pattern(subject.model.spec) != "causal"
     both |= "causal" not in patterns
     return "bidirectional" if both and "bidirectional" in patterns else "causal"
 
@@ -55,7 +57,8 @@ def pooled(subject: Subject, texts: Sequence[np.ndarray]) -> "Tensor":
         begins = torch.full((len(texts), 1), vocabulary.begin_of_text, device=device)
         inputs = Inputs(begins, pattern=pattern, source_BS=padded(ended, device), source_lengths_B=lengths_B)
         return network.hidden(inputs).values_BTD[:, 0].float()
-    first = [] if pattern == "bidirectional" else [vocabulary.begin_of_text]
+    of_texts = subject.objective is not None and subject.way is None
+    first = [] if pattern == "bidirectional" and not of_texts else [vocabulary.begin_of_text]
     longest = network.context_length if subject.longest is None else subject.longest
     rows = [np.concatenate([first, ids]).astype(np.int64)[:longest] for ids in texts]
     rows = [ids if len(ids) else np.array([vocabulary.begin_of_text]) for ids in rows]

@@ -209,4 +209,5 @@ def _example(subject: Subject, source: np.ndarray, target: np.ndarray) -> dict[s
     objective: Any = subject.objective
     nothing = np.zeros(0, np.int64)
     pairs = Pairs(source, np.zeros_like(source), target, np.zeros_like(target) if len(target) else nothing, 1)
-    return arrange(pairs, objective.laid_out, subject.model.vocabulary.end_of_text)
+    vocabulary = subject.model.vocabulary
+    return arrange(pairs, objective.laid_out, vocabulary.end_of_text, vocabulary.begin_of_text)

@@ -68,7 +68,8 @@ class Subject:
         if (folder / _saved.WEIGHTS).is_file():
             found = _saved.read(folder)
             assert found is not None
-            vocabulary = model.vocabulary.with_labels(found[1])
+            # The mean and the deviation of the numbers that it tells are saved with the head.
+            vocabulary = model.vocabulary.with_labels(found[1]).with_value_scale((0.0, 1.0))
             owned = objective.build(model, vocabulary)
             assert owned is not None, "an objective that saved parts has some"
             _saved.fill(folder, owned)

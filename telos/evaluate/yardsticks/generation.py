@@ -10,6 +10,7 @@ praise.  Tests: tests/evaluate/yardsticks/test_generation.py.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -51,6 +52,7 @@ class Generation(Yardstick):
             raise TelosError(f"a held-out text must have at least {self.prompt_characters + self.characters} characters",
                              f"{max(map(len, context.texts))} in the longest",
                              "give longer texts, or set generation.characters")  # fmt: skip
+        judge = None if context.judge is None else _judge(context.judge)
         chosen = sorted(generator(context.seed, "prompts", len(long)).permutation(len(long))[: self.texts].tolist())
         numbers = [long[i] for i in chosen]
         made: dict[int, str] = {}
@@ -63,8 +65,7 @@ class Generation(Yardstick):
         true = [context.texts[i][self.prompt_characters :][: self.characters] for i in done]
         beside = {"distinct_4": distinct(written), "distinct_4_of_the_truth": distinct(true),
                   "repetition_of_the_truth": float(np.mean([repetition(text) for text in true]))}  # fmt: skip
-        if context.judge is not None:
-            judge = Subject.load(context.judge)
+        if judge is not None:
             for name, texts in (("", written), ("_of_the_truth", true)):
                 beside[f"judge_bits_per_byte{name}"] = judged(judge, prompts, texts, context.batch_tokens)
         values = np.array([repetition(text) for text in written])
@@ -124,10 +125,21 @@ def distinct(texts: Sequence[str]) -> float:
     return len(set(found)) / len(found) if found else float("nan")
 
 
-def judged(judge: Subject, prompts: Sequence[str], texts: Sequence[str], batch_tokens: int) -> float:
-    """Bits per byte of the texts behind their prompts under the judge; of what is longer than it reads, the beginning."""
+def _judge(folder: Path) -> Subject:
+    """Refused before anything is written."""
+    judge = Subject.load(folder)
+    _check(judge)
+    return judge
+
+
+def _check(judge: Subject) -> None:
     if judge.likelihood is not None:
         raise TelosError("a judge must give a likelihood of text", judge.likelihood, "choose a language model")
+
+
+def judged(judge: Subject, prompts: Sequence[str], texts: Sequence[str], batch_tokens: int) -> float:
+    """Bits per byte of the texts behind their prompts under the judge; of what is longer than it reads, the beginning."""
+    _check(judge)
     before = judge.tokenizer.encode_batch(list(prompts))
     behind = judge.tokenizer.encode_batch(list(texts))
     longest = judge.longest

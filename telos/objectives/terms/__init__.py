@@ -7,13 +7,14 @@ that model adds the terms (`telos.train.terms`), so each is weighted as the obje
 held-out text is the nats alone.  Tests: tests/objectives/terms/, tests/train/test_terms.py.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import Spec
-from telos.models import Model
+from telos.models import Model, Pattern
 from telos.tokens.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class Term(Spec, family="telos.objectives.terms", default="label_smoothing"):
     def sized(self, vocabulary: Vocabulary) -> Any:
         """A companion of the same size, whose weights are of no account (`telos.plan.sizes`)."""
         return None
+
+    def check_companion(self, asked: Set[Pattern], companion: Any) -> None:
+        """Refuse a companion that has not learned to see as the objective asks (``asked``: its patterns)."""
 
     def check(self, objective: Any, model: Model) -> None:
         """Refuse an objective or a model that cannot carry this term, by naming why; see `Objective.check`."""

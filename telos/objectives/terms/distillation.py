@@ -10,6 +10,7 @@ the whole one.  T² keeps the size of the gradient (Hinton et al. 2015, arXiv:15
 without dropout.  Tests: tests/objectives/terms/test_distillation.py, tests/train/test_terms.py.
 """
 
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,7 +19,7 @@ from pydantic import Field, model_validator
 from telos.foundation import files
 from telos.foundation.errors import TelosError
 from telos.foundation.spec import stable_hash
-from telos.models import Model
+from telos.models import Model, Pattern
 from telos.objectives.terms import Beside, Over, Rows, Term
 from telos.tokens.vocabulary import Vocabulary
 
@@ -105,6 +106,19 @@ class Distillation(Term):
         from telos.models.saved import spec_of
 
         return spec_of(self.folder).build(vocabulary).requires_grad_(False).eval()
+
+    def check_companion(self, asked: Set[Pattern], companion: Any) -> None:
+        from telos.objectives import _saved
+
+        if (saved := _saved.read(self.folder)) is None:
+            return  # trained for its likelihood alone, or somebody's
+        learned = {member.pattern(companion.spec) for member in saved[0].members}
+        learned |= {"causal"} if "prefix" in learned else set()  # a beginning may be empty
+        if lacking := sorted(asked - learned):
+            instead = "" if saved[0].kind() == "mix" else f", or set objective.kind={saved[0].kind()}"
+            raise TelosError(f"a teacher must have been trained with {lacking[0]} attention, as the objective asks it",
+                             f"{self.teacher} learned {_saved.trained_for(saved)}, with {', '.join(sorted(learned))} attention",
+                             f"{ANOTHER}{instead}")  # fmt: skip
 
 
 def _gathered(ours: "Tensor", theirs: "Tensor", k: int) -> "tuple[Tensor, Tensor]":

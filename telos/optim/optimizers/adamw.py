@@ -93,6 +93,8 @@ class AdamWUpdater(Updater):
         for rate, decay, names in self._groups:
             # A parameter that no example touched has no gradient: it and its moments stay, as in torch.
             used = [name for name in names if self.parameters[name].grad is not None]
+            if not used:  # a head that the objective does not ask, and the kernel takes no empty list
+                continue
             update([self.parameters[n] for n in used], [self.parameters[n].grad for n in used],  # type: ignore[misc]
                    [self._first[n] for n in used], [self._second[n] for n in used], int(self._step),
                    learning_rate=rate * learning_rate_scale, betas=self.betas, eps=self.eps, weight_decay=decay)  # fmt: skip

@@ -9,6 +9,7 @@ from telos.evaluate.yardsticks._pooled import has_values, pattern_of, pooled
 from telos.models import Inputs
 from telos.models.bag_of_embeddings import BagOfEmbeddings
 from telos.models.softmax_regression import SoftmaxRegression
+from telos.objectives import Objective
 
 TEXTS = [np.frombuffer(text, np.uint8) for text in (b"a dog", b"the cat sees the dog", b"x")]
 
@@ -53,3 +54,18 @@ def test_what_has_no_values_says_so(subject, ngram):
     one = subject("causal")
     assert "its output layer is all of it" in has_values(Subject(SoftmaxRegression().build(one.tokenizer.vocabulary),
                                                                  one.tokenizer))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression", "tagging", "contrastive", "sentence_order"])
+def test_what_was_trained_in_both_directions_is_read_so(subject, kind):
+    """A decoder too, which could be read from left to right; its texts stood behind what begins every text."""
+    one = subject("causal")
+    trained = Subject(one.model, one.tokenizer, Objective.parse(kind).fitted(one.model.spec))
+    assert pattern_of(trained) == trained.objective.pattern(one.model.spec) == "bidirectional"
+    row = torch.tensor([[one.model.vocabulary.begin_of_text, *TEXTS[0].tolist()]])
+    with torch.no_grad():
+        wanted = one.model.hidden(Inputs(row, pattern="bidirectional")).values_BTD[0].mean(0)
+    np.testing.assert_allclose(pooled(trained, TEXTS)[0].detach(), wanted, atol=1e-5)
+    gru = subject("gru")
+    if kind != "sentence_order":
+        assert pattern_of(Subject(gru.model, gru.tokenizer, Objective.parse(kind))) == "causal"

@@ -87,3 +87,15 @@ def test_every_yardstick_applies_or_says_why_not(subject, ngram, kind, name):
     for said in (yardstick.title, yardstick.unit, yardstick.measures, yardstick.comparable):
         assert said
     assert yardstick.better in ("lower", "higher")
+
+
+def test_a_model_of_numbers_is_read_with_its_head(subject, tmp_path):
+    """Mean and deviation of the numbers come with the head; a yardstick that does not ask for them needs none."""
+    one = subject("causal")
+    objective = Objective.parse("regression")
+    owned = objective.build(one.model, one.model.vocabulary.with_value_scale((3.0, 2.0)))
+    save_model(one.model, one.tokenizer, tmp_path / "model", card="", lineage={},
+               also=lambda to: _saved.save(to, objective, owned, ()))  # fmt: skip
+    found = Subject.load(tmp_path / "model")
+    assert (float(found.owned.mean), float(found.owned.scale)) == (3, 2)
+    assert Yardstick.parse("linear_probe").applies(found) is None

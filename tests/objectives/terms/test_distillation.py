@@ -1,5 +1,6 @@
 """Distillation: both divergences and the likeliest tokens by hand, a teacher's folder and its hash, training, refusals."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,16 +8,18 @@ import pytest
 import torch
 
 from telos.foundation.errors import TelosError
+from telos.foundation.files import MANIFEST
 from telos.layers import cross_entropy
 from telos.models import Inputs
 from telos.models.lstm import LSTM
 from telos.models.ngram import NGram
 from telos.models.saved import save_model
 from telos.models.transformer import Transformer
-from telos.objectives import collate
+from telos.objectives import _saved, collate
 from telos.objectives.causal import Causal
 from telos.objectives.masked import Masked
 from telos.objectives.multi_token import MultiToken
+from telos.objectives.prefix import Prefix
 from telos.objectives.terms import Rows
 from telos.objectives.terms.distillation import Distillation
 from telos.tokens.batches import Row
@@ -243,3 +246,19 @@ def test_a_teacher_must_see_as_the_objective_does(teachers, tokenizer):
     error = refused(lambda: Terms.of(objective, STUDENT.build(vocabulary), vocabulary))
     assert error.must == "a teacher must be a model with causal attention, as the objective asks it"
     assert "bidirectional" in error.found
+
+
+def test_a_teacher_must_have_learned_to_see_as_the_objective_does(teachers, tokenizer, tmp_path):
+    shutil.copytree(teachers / "masked", tmp_path / "it", ignore=shutil.ignore_patterns(MANIFEST))
+    _saved.save(tmp_path / "it", Masked(), None, ())
+    vocabulary = tokenizer.vocabulary.with_specials(Masked().special_tokens())
+    student, term = STUDENT.build(vocabulary), Distillation(teacher=str(tmp_path / "it"))
+    error = refused(lambda: Terms.of(Causal(terms=[term]), student, vocabulary))
+    assert error.must == "a teacher must have been trained with causal attention, as the objective asks it"
+    assert error.found == f"{tmp_path / 'it'} learned objective 'masked', with bidirectional attention"
+    assert error.fix == "give another folder as the term's teacher, or set objective.kind=masked"
+    assert Terms.of(Masked(terms=[term]), student, vocabulary).teacher is not None
+    (tmp_path / "it" / _saved.FACTS).unlink()
+    _saved.save(tmp_path / "it", Prefix(), None, ())
+    assert Terms.of(Causal(terms=[term]), student, vocabulary).teacher is not None, "a beginning may be empty"
+    assert "prefix" in refused(lambda: Terms.of(Masked(terms=[term]), student, vocabulary)).found

@@ -22,6 +22,22 @@ def test_every_trainable_parameter_is_moved_and_no_frozen_one(roles, kind):
     assert moved == set(before) - {"square_b"} == set(updater.parameters)
 
 
+@pytest.mark.parametrize("role", ["embedding", "matrix", "vector", "head"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_no_example_asks_stays_though_it_be_all_of_its_role(roles, kind, role):
+    """A head is asked by no objective that learns vectors or classes; with a rate of its own it is a group by itself."""
+    network = roles()
+    updater = Optimizer.parse({"kind": kind, "groups": [{"match": role, "learning_rate": 0.1}]}).build(network)
+    before = {n: p.detach().clone() for n, p in network.named_parameters()}
+    network.fill_gradients(0)
+    for name, own in network.roles().items():
+        if own == role:
+            getattr(network, name).grad = None
+    updater.step(1.0)
+    moved = {n for n, p in network.named_parameters() if not torch.equal(p, before[n])}
+    assert moved == {n for n, own in network.roles().items() if own != role}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_learning_rate_scale_of_zero_moves_nothing(roles, kind):
     network = roles()
