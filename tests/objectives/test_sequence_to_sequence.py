@@ -1,4 +1,4 @@
-"""Sequence to sequence: examples by hand, the loss pair by pair, the shift of transformers' T5, any split."""
+"""Sequence to sequence: examples by hand, the loss pair by pair, shift, loss and gradient of transformers' T5, any split."""
 
 import numpy as np
 import pytest
@@ -76,6 +76,37 @@ def test_the_shift_is_that_of_transformers_t5():
     example = _example([3, 4], [7, 8, 9])
     shifted = theirs.prepare_decoder_input_ids_from_labels(torch.from_numpy(example["targets"])[None])
     assert shifted[0].tolist() == example["tokens"].tolist()
+
+
+def test_loss_and_gradient_are_those_of_transformers_t5(tmp_path):
+    """Its mean over the labels of a padded batch; the embedding that source, target and output share has all of the gradient."""
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    from telos.models.hugging_face import load_network
+
+    torch.manual_seed(0)
+    config = T5Config(vocab_size=31, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2, dropout_rate=0.0,
+                      decoder_start_token_id=30, pad_token_id=30, eos_token_id=30)  # fmt: skip
+    theirs = T5ForConditionalGeneration(config)
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape))
+    theirs.save_pretrained(tmp_path)
+    ours = load_network(tmp_path, VOCABULARY)
+    batch = collate([_example(*pair) for pair in PAIRS])
+    total, coefficient = SequenceToSequence().loss(ours, batch, np.random.default_rng(0)).terms["nll"]
+    mean = coefficient * total / SequenceToSequence().weights(batch)["nll"]
+    mean.backward()
+
+    seen = torch.arange(batch["source"].shape[1]) < batch["source_lengths"][:, None]
+    labels = batch["targets"].masked_fill(batch["weights"] == 0, -100)
+    expected = theirs(
+        input_ids=batch["source"], attention_mask=seen.long(), decoder_input_ids=batch["tokens"], labels=labels
+    ).loss
+    expected.backward()
+    assert mean.item() == pytest.approx(expected.item(), rel=1e-5)
+    [embedding] = [p for p in ours.parameters() if p.shape == (31, 16)]
+    torch.testing.assert_close(embedding.grad, theirs.shared.weight.grad, atol=1e-5, rtol=1e-4)
 
 
 def test_the_loss_is_that_of_each_pair_alone():
