@@ -30,8 +30,9 @@ COLUMNS = {
     "generation": ("repetition ↓", "重复 ↓"),
 }
 JUDGED = ("judge, bits per byte", "裁判的每字节比特")
-KINDS = {"bound": ("bound", "上界"), "pseudo": ("pseudo", "伪似然"), "detection": ("detection", "判别")}
-HEAD = (("objective", "tokens", "seconds"), ("目标", "词元", "秒"))
+KINDS = {"bound": ("bound", "上界"), "pseudo": ("pseudo", "伪似然"), "detection": ("detection", "判别"),
+         "left side alone": ("left side", "只看左侧"), "number of tokens": ("size known", "知道长度")}  # fmt: skip
+HEAD = (("objective", "tokens"), ("目标", "词元"))
 PICTURE = re.compile(r"<svg[^>]*aria-label=\"([^\"]+)\".*?</svg>", re.DOTALL)
 
 
@@ -63,8 +64,7 @@ def table(facts: dict[str, Any], language: int) -> str:
     for row in facts["recipes"]:
         if "failed" in row:
             continue
-        costs = [format_count(row["tokens"]), f"{row['seconds']:.0f}"]
-        lines.append([f"`{row['name']}`", *costs, *(measured[kind].get(row["name"], "—") for kind in kinds)])
+        lines.append([f"`{row['name']}`", format_count(row["tokens"]), *(measured[kind].get(row["name"], "—") for kind in kinds)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
