@@ -5,7 +5,8 @@
     detection        Σ_t log p(x_t was not replaced | x)         replaced_token
 
 Warstadt et al. 2020, "BLiMP" (arXiv:1912.00582), section 4; pseudo-log-likelihoods: Salazar et al. 2020, "Masked Language Model
-Scoring", equation 1.  A pseudo-likelihood is no likelihood: the three are never compared with one another.  A tie is no hit.
+Scoring", equation 1.  A pseudo-likelihood is no likelihood: the three are never compared with one another.  A tie is no hit.  A
+pair with a sentence that is longer than the model reads is left out; how many are, stands beside the figure.
 Tests: tests/evaluate/yardsticks/test_minimal_pairs.py (`telos.evaluate.minimal_pairs` on the same file; sums by hand).
 """
 
@@ -45,10 +46,16 @@ class MinimalPairs(Yardstick):
         if not pairs:
             raise TelosError("a file of minimal pairs must hold at least one", "none", "give another file")
         hits: dict[int, bool] = {}
-        for some in context.chunks(len(pairs), AT_ONCE, self.title, "pairs", self.limit):
-            sentences = [text for i in some for text in (pairs[i].good, pairs[i].bad)]
-            scores = sentence_scores(model, sentences, context.batch_tokens, context.seed)
-            hits |= dict(zip(some.tolist(), (scores[0::2] > scores[1::2]).tolist(), strict=True))
+        too_long: list[str] = []
+        for chunk in context.chunks(len(pairs), AT_ONCE, self.title, "pairs", self.limit):
+            texts = np.array([(pairs[i].good, pairs[i].bad) for i in chunk], object)
+            fits = _lengths(model, texts.ravel().tolist()).reshape(-1, 2).max(1) <= _room(model)
+            too_long += texts[~fits].ravel().tolist()
+            sentences = texts[fits].ravel().tolist()
+            scores = sentence_scores(model, sentences, context.batch_tokens, context.seed) if sentences else np.zeros(0)
+            hits |= dict(zip(chunk[fits].tolist(), (scores[0::2] > scores[1::2]).tolist(), strict=True))
+        if not hits:
+            _check(model, too_long)
         numbers = sorted(hits)
         counts: dict[str, int] = {}
         for i in numbers:
@@ -59,13 +66,16 @@ class MinimalPairs(Yardstick):
         scale = {"exact": self.comparable, "pseudo": "accuracy by pseudo-likelihood", "detection": "accuracy by detection"}[kind]
         sees = {"exact": "all before a token", "pseudo": "all other tokens", "detection": "the sentence"}[kind]
         right = np.array([hits[i] for i in numbers], np.float64)
-        return Measured([f"{pairs[i].group}:{i}".strip(":") for i in numbers], right * weights, weights, kind, scale, sees)
+        beside = {"pairs_too_long_for_the_model": len(too_long) / 2} if too_long else {}
+        return Measured(
+            [f"{pairs[i].group}:{i}".strip(":") for i in numbers], right * weights, weights, kind, scale, sees, beside
+        )
 
 
 def sentence_scores(subject: Subject, sentences: list[str], batch_tokens: int, seed: int = 1) -> np.ndarray:
     """(sentences,) float64, the higher the likelier; `TelosError` for a sentence that is longer than the model reads."""
+    _check(subject, sentences)
     ids = [one.astype(np.int64) for one in subject.tokenizer.encode_batch(sentences)]
-    _check(subject, ids, sentences)
     if subject.way in ("left_to_right", "infill"):
         return np.array([-one.sum() for one in _likelihood(subject, ids, batch_tokens)])
     if subject.way == "detection":
@@ -96,12 +106,20 @@ def _likelihood(subject: Subject, ids: list[np.ndarray], batch_tokens: int) -> l
     return [one[len(before) :] for one in text_nats(subject, [np.append(before, one) for one in ids], batch_tokens)]
 
 
-def _check(subject: Subject, ids: list[np.ndarray], sentences: list[str]) -> None:
-    room = {"spans": 5, "infill": 3, "permuted": 1}.get(str(subject.way), 0)
-    longest = None if subject.longest is None else subject.longest - room
-    lengths = [len(one) for one in ids]
-    if longest is not None and max(lengths) > longest:
-        text = sentences[int(np.argmax(lengths))]
-        raise TelosError(f"a sentence must have at most {longest} tokens, what this model reads at once",
-                         f"{max(lengths)}: '{text[:60]}…'", "leave that pair out, or take a model with a longer context"
+def _room(subject: Subject) -> float:
+    """Tokens of a sentence that the model reads at once."""
+    around = {"spans": 5, "infill": 3, "permuted": 1}.get(str(subject.way), 0)
+    return float("inf") if subject.longest is None else subject.longest - around
+
+
+def _lengths(subject: Subject, sentences: list[str]) -> np.ndarray:
+    return np.array([len(one) for one in subject.tokenizer.encode_batch(sentences)])
+
+
+def _check(subject: Subject, sentences: list[str]) -> None:
+    lengths = _lengths(subject, sentences)
+    if lengths.max() > _room(subject):
+        text = sentences[int(lengths.argmax())]
+        raise TelosError(f"a sentence must have at most {_room(subject):.0f} tokens, what this model reads at once",
+                         f"{lengths.max()}: '{text[:60]}…'", "leave that pair out, or take a model with a longer context"
                          )  # fmt: skip

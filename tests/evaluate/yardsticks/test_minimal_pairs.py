@@ -95,6 +95,15 @@ def test_a_sentence_too_long_is_named(new_subject, pairs):
     assert error.value.found.startswith("21: 'the cat sees the dog.")
 
 
+def test_pairs_that_a_model_cannot_read_are_left_out_and_counted(new_subject, pairs, tmp_path):
+    short = {"sentence_good": "a dog", "sentence_bad": "dog a", "UID": "short"}
+    path = tmp_path / "mixed.jsonl"
+    path.write_text(pairs.read_text() + "\n" + json.dumps(short))
+    found = MinimalPairs().measure(new_subject("causal", 8), Context(pairs=path))
+    assert [item.split(":")[0] for item in found.items] == ["short"]
+    assert found.beside == {"pairs_too_long_for_the_model": len(pairs.read_text().splitlines())}
+
+
 def test_no_pairs(ngram, tmp_path):
     with pytest.raises(TelosError, match="needs a file of minimal pairs"):
         MinimalPairs().measure(ngram(["a"]), Context())
