@@ -74,7 +74,7 @@ def test_figures_of_a_file_of_pairs(tmp_path):
     expected = stats.spearmanr([score for *_, score in rows], near.diagonal()).statistic
     assert facts["spearman"] == pytest.approx(expected, abs=1e-6)
     assert facts["spearman_ci95"][0] <= facts["spearman"] <= facts["spearman_ci95"][1]
-    assert "spearman" in shown.splitlines()[-1]
+    assert "Spearman" in shown.splitlines()[-1]
     np.testing.assert_array_equal(np.array([one["embedding"] for one in facts["embeddings"]]), vectors)
     plain, _ = embed(folder, load(folder), [str(tmp_path / "pairs.csv")], settings[:1], out=None, size=None)
     assert not {"pairs", "spearman", "accuracy_at_1"} & plain.keys()

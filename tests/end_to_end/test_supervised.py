@@ -168,7 +168,7 @@ def test_questions_are_answered(telos, reader, asked):
     assert np.mean(nats[-5:]) < 0.9 * np.mean(nats[:2]), "it learns"
     assert any("validation_exact_span" in line for line in lines)
     report = json.loads((out / "report.json").read_text())
-    assert {"Answer f1", "The first questions"} == {table["title"] for table in report["tables"]}
+    assert {"F1 of answers", "The first questions"} == {table["title"] for table in report["tables"]}
     told = telos.answer("predict", out / "model", "Where?", "7. Bob lives in Rome now.")
     assert told["predictions"][0]["answer"] in "7. Bob lives in Rome now."
     whole = telos.answer("predict", out / "model", asked, *ASKED)
