@@ -202,7 +202,7 @@ CASES = {
     "prefix": Case(Prefix(most=0.9), each_place(places_of_weight, before), ONE_WAY),
     "span_corruption": Case(SpanCorruption(noise_density=0.33, mean_span=2.0, max_spans=4, layout="encoder_decoder"), best_spans,
                             {"architecture": "encoder_decoder"}, 1500),
-    "infill": Case(Infill(rate=1.0, suffix_first=0.0), best_infill, ONE_WAY, 1500),
+    "infill": Case(Infill(rate=1.0, suffix_first=0.0), best_infill, ONE_WAY, 2500),
     "permutation": Case(Permutation(predicted_fraction=0.34), each_place(queried, lower_ranks), ONE_WAY),
 }  # fmt: skip
 OTHERS = (MaskedDiffusion(), MultiToken(tokens=2))
