@@ -165,7 +165,12 @@ def compared(language: str, folder: Path, asked: argparse.Namespace) -> str:
     corpus = ("corpus.kind=files", f"corpus.path={material / 'train'}")
     if not (folder / "judge" / "model").is_dir():
         telos(
-            "train", "recipes/models/ngram.yaml", *corpus, f"evaluate.max_bytes={HELD_OUT_BYTES}", "--out", str(folder / "judge")
+            "train",
+            str(ROOT / "recipes" / "models" / "ngram.yaml"),
+            *corpus,
+            f"evaluate.max_bytes={HELD_OUT_BYTES}",
+            "--out",
+            str(folder / "judge"),
         )
     recipes = [word for word in asked.words if "=" not in word] or [str(RECIPES / f"{name}.yaml") for name in OBJECTIVES]
     return telos("compare", *recipes, *corpus, *SETTINGS, *[word for word in asked.words if "=" in word],

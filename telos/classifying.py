@@ -22,10 +22,9 @@ from telos.foundation.errors import TelosError
 from telos.foundation.overrides import apply
 from telos.foundation.spec import Spec
 from telos.foundation.units import counted
-from telos.objectives import _saved
 from telos.objectives.classification import Classification
 from telos.tokens.batches import Row
-from telos.train.trainable import Trainable, of_folder
+from telos.train.trainable import Trainable, learned
 
 SHOWN_CHARACTERS = 60
 
@@ -53,12 +52,11 @@ class Classifier:
     def of(cls, folder: Path, loaded: tuple[Any, Any]) -> "Classifier":
         """From a model folder and what is loaded of it; `TelosError` where it was not trained to tell classes."""
         network, tokenizer = loaded
-        found = _saved.read(folder)
-        if found is None or not isinstance(found[0], Classification):
-            raise TelosError("a model to classify with must have been trained with objective=classification",
-                             f"{folder} was trained for {_saved.trained_for(found)}",
-                             "train one: telos run TEXTS corpus.label_field=NAME objective=classification")  # fmt: skip
-        return cls(of_folder(folder, network, *found), found[0], tokenizer, found[1])
+        model, objective, labels = learned(folder, network, lambda one: isinstance(one, Classification),
+                                           "a model to classify with must have been trained with objective=classification",
+                                           "train one: telos run TEXTS corpus.label_field=NAME objective=classification"
+                                           )  # fmt: skip
+        return cls(model, objective, tokenizer, labels)
 
     def probabilities(self, texts: list[str]) -> np.ndarray:
         """(texts, classes), float32; each row sums to 1."""

@@ -24,11 +24,10 @@ from telos.foundation import files
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.progress import progress
-from telos.objectives import _saved
 from telos.objectives._width import width_of
 from telos.objectives.contrastive import Contrastive
 from telos.tokens.batches import Row
-from telos.train.trainable import Trainable, of_folder
+from telos.train.trainable import Trainable, learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,9 @@ class Embedder:
     def of(cls, folder: Path, loaded: tuple[Any, Any]) -> "Embedder":
         """From a model folder and what is loaded of it; `TelosError` where it was not trained to give vectors."""
         network, tokenizer = loaded
-        found = _saved.read(folder)
-        if found is None or not isinstance(found[0], Contrastive):
-            raise TelosError("a model to embed with must have been trained with objective=contrastive",
-                             f"{folder} was trained for {_saved.trained_for(found)}",
-                             "train one: telos run TEXTS objective=contrastive corpus.target_field=NAME")  # fmt: skip
-        objective = found[0]
-        model = of_folder(folder, network, *found)
+        model, objective, _ = learned(folder, network, lambda one: isinstance(one, Contrastive),
+                                      "a model to embed with must have been trained with objective=contrastive",
+                                      "train one: telos run TEXTS objective=contrastive corpus.target_field=NAME")  # fmt: skip
         width = objective.projection_size or width_of(network, objective.pattern(network.spec))[0]
         return cls(model, objective, tokenizer, width)
 

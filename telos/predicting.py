@@ -21,11 +21,11 @@ from telos.evaluate.in_windows import told_in_windows
 from telos.foundation.document import Document
 from telos.foundation.errors import TelosError
 from telos.foundation.units import counted, figure
-from telos.objectives import Objective, _saved
+from telos.objectives import Objective
 from telos.objectives._tag_spans import marks_spans, spans
 from telos.tokens.annotations import encode_words
 from telos.tokens.batches import Row
-from telos.train.trainable import Trainable, of_folder
+from telos.train.trainable import Trainable, learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,10 @@ class Predictor:
     def of(cls, folder: Path, loaded: tuple[Any, Any]) -> "Predictor":
         """From a model folder and what is loaded of it; `TelosError` where it was not trained to tell anything of texts."""
         network, tokenizer = loaded
-        found = _saved.read(folder)
-        if found is None or found[0].annotation not in ("label", *_TELLS):
-            raise TelosError("a model to predict with must have learned what stands beside texts",
-                             f"{folder} was trained for {_saved.trained_for(found)}",
-                             "train one: objective=classification, regression, tagging or span_extraction")  # fmt: skip
-        return cls(of_folder(folder, network, *found), found[0], tokenizer)
+        model, objective, _ = learned(folder, network, lambda one: one.annotation in ("label", *_TELLS),
+                                      "a model to predict with must have learned what stands beside texts",
+                                      "train one: objective=classification, regression, tagging or span_extraction")  # fmt: skip
+        return cls(model, objective, tokenizer)
 
     def values(self, texts: Sequence[str]) -> np.ndarray:
         """A number for each text, float64."""

@@ -6,7 +6,7 @@ hands it in and keeps the new one, without its gradient (truncated back-propagat
 state is part of a checkpoint.  Tests: tests/train/test_lanes.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,17 @@ def of_folder(folder: Path, network: Any, objective: Objective, names: Sequence[
     model = Trainable(network, owned)
     model.train(False)
     return model
+
+
+def learned(
+    folder: Path, network: Any, fits: Callable[[Objective], bool], must: str, fix: str
+) -> "tuple[Trainable, Any, tuple[str, ...]]":
+    """`of_folder` with what its folder says: (model, objective, names of its classes); `TelosError` (``must``, ``fix``) where it
+    was not trained for an objective that ``fits``."""
+    found = _saved.read(folder)
+    if found is None or not fits(found[0]):
+        raise TelosError(must, f"{folder} was trained for {_saved.trained_for(found)}", fix)
+    return of_folder(folder, network, *found), *found
 
 
 class Trainable:
