@@ -1,4 +1,4 @@
-"""Run the benchmarks, one after another: `python -m benchmarks [NAME…]`; no name: all that take less than an hour.
+"""Run the benchmarks, one after another: `python -m benchmarks [NAME…]`; no name: all but `objectives`, which takes hours.
 
 Each prints one JSON line: our figure, the peer's from the same run, their ratio, and what the hardware allows.  It is kept in
 benchmarks/results/NAME.json with the date and the versions.
